@@ -23,7 +23,7 @@ bool identity_of(const char *user, Identity *ret)
         if (!pw)
                 return false;
         *ret = (Identity){ .uid = pw->pw_uid, .gid = pw->pw_gid, .n_groups = ACCESS_GROUPS_MAX };
-        /* If there are too many groups, only the first ones count. */
+        /* If the user has more groups than fit into the array, only the first ones count. */
         if (getgrouplist(user, pw->pw_gid, ret->groups, &ret->n_groups) < 0)
                 ret->n_groups = ACCESS_GROUPS_MAX;
         return true;
@@ -95,7 +95,8 @@ static void access_go_up(char *path)
                 *slash = 0;
 }
 
-/* Puts the link's target before the rest of the path, and removes the link from the path so far. */
+/* Puts the target of the link at walk->path before walk->rest, and removes the link from
+ * walk->path. */
 static int access_follow(Walk *walk)
 {
         char target[PATH_MAX], whole[PATH_MAX];
@@ -118,7 +119,7 @@ static int access_follow(Walk *walk)
         return 0;
 }
 
-/* Moves the first part of the rest to the end of the path. */
+/* Moves the first part of walk->rest to the end of walk->path. */
 static int access_next_part(Walk *walk)
 {
         char *part = walk->rest + strspn(walk->rest, "/");

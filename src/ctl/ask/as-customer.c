@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The child sends its answer through a pipe: the result of work(), then the text. */
+/* The child process writes its answer into a pipe: first the result of work(), then the text that
+ * work() has set. */
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
@@ -55,7 +56,7 @@ _Noreturn static void as_customer_work(const Identity *customer, AsCustomerWork 
         _exit(EXIT_SUCCESS);
 }
 
-/* Reads to the end of the input. Fails if the input fills the buffer, or at the deadline. */
+/* Reads fd to its end. Fails if the input fills the buffer, or if the deadline passes. */
 static int as_customer_read(int fd, uint64_t deadline_nsec, char *buffer, size_t size,
                             size_t *ret_size)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls a function in a child process that has only the rights of a customer. root uses this to
- * open files of the customer and to parse their content. */
+/* Calls a function in a child process that has only the rights of a customer. Programs that run as
+ * root use this to open files of the customer and to parse their content. */
 #pragma once
 
 #include "ctl/ask/access.h"
@@ -11,9 +11,9 @@ typedef int AsCustomerWork(const void *userdata, char **ret_text);
 
 /*
  * Calls work() in a child process with the ids and groups of the customer. The customer can kill
- * the child, but can't trace it. Returns the result of work(), and its text of at most 1 MiB; or a
- * negative errno. -ETIMEDOUT: the child took more than a minute, for example because the customer
- * stopped it with SIGSTOP. -ECHILD: the child was killed.
+ * the child, but can't trace it. Returns the result of work(), and sets *ret_text to its text of at
+ * most 1 MiB; or returns a negative errno. -ETIMEDOUT: the child took more than a minute, for
+ * example because the customer stopped it with SIGSTOP. -ECHILD: the child was killed.
  */
 int as_customer_run(const Identity *customer, AsCustomerWork *work, const void *userdata,
                     char **ret_text);

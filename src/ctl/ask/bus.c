@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls systemd's D-Bus interface: see org.freedesktop.systemd1(5). Other files of bellhopctl name
- * only properties of this interface. */
+/* Calls systemd's D-Bus interface: see org.freedesktop.systemd1(5). Other files of bellhopctl know
+ * only the names of properties. */
 #include "ctl/ask/bus.h"
 #include "util/array.h"
 #include "util/cleanup.h"
@@ -104,8 +104,8 @@ static int bus_read_number(sd_bus_message *reply, const char *type, uint64_t *re
         return r;
 }
 
-/* Reads an array of pairs, of the D-Bus type a(ss). The array for BindPaths= has the type a(ssbt);
- * ignores the last two values of its elements. */
+/* Reads an array of pairs of strings (D-Bus type a(ss)). The array for BindPaths= has the type
+ * a(ssbt): each element has two more values, which are ignored. */
 static int bus_read_pairs(sd_bus_message *reply, const char *type, char ***ret)
 {
         const bool is_bind = strcmp(type, "a(ssbt)") == 0;

@@ -56,7 +56,7 @@ typedef struct BusQuestion {
  * answer. */
 int bus_ask(sd_bus *bus, BusQuestion questions[], size_t n);
 
-/* Asks for one property, as bus_ask() does. */
+/* Asks one question, in the same way as bus_ask(). */
 int bus_get(sd_bus *bus, const char *unit, const char *interface, const char *property,
             PropertyKind kind, void *ret);
 char **bus_free_strings(char **strings);

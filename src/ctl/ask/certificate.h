@@ -40,7 +40,7 @@ typedef enum ChainState {
 #define CHAIN_MAX 32
 
 /* A chain begins with the leaf, the site's own certificate. Each certificate is followed by its
- * issuer. The pointers point into the stack that was passed to chain_judge(), so the stack must
+ * issuer. The certificates belong to the stack that was passed to chain_judge(), so the stack must
  * outlive the chain. */
 typedef struct Chain {
         ChainState state;

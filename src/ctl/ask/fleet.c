@@ -169,7 +169,7 @@ static FleetState fleet_state_of(const Fleet *fleet, const char *name)
 #define FOR_ALL (FLEET_FOR_LIST | FLEET_FOR_STATUS | FLEET_FOR_APPLY)
 
 /* The questions to systemd about services. Each question is asked only about instances in one of
- * its states, and only for its depths. */
+ * the states of its row, and only if the depth that fleet_load() got is in its row. */
 static const struct {
         const char *interface, *property;
         PropertyKind kind;

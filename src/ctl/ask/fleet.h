@@ -45,8 +45,8 @@ typedef struct FleetEntry {
         uint64_t cpu_nsec;      /* since the service was started */
         uint64_t inactive_usec; /* time when the service ended, since 1970 */
         uint64_t last_used;     /* seconds since 1970; 0: unknown */
-        /* The service's main process, and the times (since 1970) of its last change of state and of
-         * its start. */
+        /* The service's main process, and the times (since 1970) when the service last changed its
+         * state and when this process was started. */
         uint64_t pid, since_usec, started_usec;
         bool is_private;        /* has no network; from the file if systemd does not answer */
         char **after;           /* units of After=, from systemd; NULL: unknown */
@@ -86,7 +86,7 @@ Network fleet_network(const FleetEntry *entry);
  * FLEET_OFF, FLEET_FAILED or FLEET_UNKNOWN; otherwise entry->state. */
 FleetState fleet_shown_state(const FleetEntry *entry);
 
-/* Whether the router has read its files only before the change at changed_nsec: 1, 0, or a negative
+/* Whether the router has not read its files since the change at changed_nsec: 1, 0, or a negative
  * errno. Also returns 0 if the router is not running, because it reads the files at its next
  * start. */
 int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec);
@@ -102,9 +102,10 @@ typedef struct FleetCertificate {
 /*
  * Summarizes the certificates of an instance and its hosts. Returns 0 or a negative errno: -ENOENT
  * if there is no certificate, and so no HTTPS; -EACCES if one is not readable; -EAGAIN if systemd
- * does not answer; another one if a certificate is invalid. A server prefers a credential from
- * systemd to the instance's file. To save time, this function does the same only if the fleet has
- * only this instance. Otherwise, it asks systemd only if the file does not exist.
+ * does not answer; another one if a certificate is invalid. If the service has the certificate as a
+ * credential of systemd, its server does not use the file of the certificate. This function asks
+ * systemd about the credential if the fleet has only this instance. In a larger fleet, to save
+ * time, it asks only if the file does not exist.
  */
 int fleet_certificate(const Ctl *ctl, const Fleet *fleet, const char *name, const Hosts *hosts,
                       FleetCertificate *ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists the hosts and addresses of each instance, from the routes. */
+/* Makes lists of each instance's hosts and addresses from the routes in a HostMap. */
 #pragma once
 
 #include "config/config.h"

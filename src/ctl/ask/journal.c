@@ -10,7 +10,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* The search ends after this many lines of any kind. */
+/* The search ends after it has read this many lines, wanted or not. */
 #define LOOKED_AT_MAX 2000
 
 typedef sd_journal *Journal;
@@ -54,7 +54,7 @@ static char *journal_text(sd_journal *journal, bool refusal)
         return text;
 }
 
-/* Reads the journal backwards, so texts begins with the last line. */
+/* Reads the journal backwards, so the last line is the first element of texts. */
 static int journal_read_back(sd_journal *journal, bool refusals, size_t max, char ***texts,
                              size_t *n)
 {
@@ -130,8 +130,8 @@ int journal_read(const char *instance, bool refusals, size_t max, char ***ret, s
         _cleanup_(journal_donep) Journal journal = NULL;
         char **texts = NULL;
         size_t n = 0;
-        /* Not only the files of the system: journald keeps the lines of each user in other files.
-         */
+        /* Opens all files of this machine's journal, because journald keeps the lines of each user
+         * in a separate file. */
         int r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
 
         if (r >= 0)

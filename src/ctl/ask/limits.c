@@ -27,7 +27,7 @@ const struct LimitRow limits[LIMITS] = {
         [LIMIT_DISK] = { "disk-max", "DiskMax", NULL, "a size of 16M or more, such as 10G" },
 };
 
-/* Parses a whole number, in bytes or in the unit of its last letter: "1G". */
+/* Parses a whole number of bytes, or of the unit that follows it, such as "1G". */
 static bool limits_parse_size(Span text, uint64_t *ret)
 {
         static const char letters[] = "KMGT";

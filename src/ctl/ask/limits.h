@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads the limits of an instance. systemd stores and enforces the limits of memory, processor and
- * tasks for the unit. The kernel stores and enforces the limit of the disk, as a quota of the user.
- * bellhop stores no copy of these limits.
+ * tasks for the instance's unit. The kernel stores and enforces the limit of the disk, as a quota
+ * of the user. bellhop stores no copy of these limits.
  */
 #pragma once
 
@@ -35,14 +35,15 @@ typedef struct Limits {
 } Limits;
 
 /* Asks about n instances at once. systemd loads units that it does not have in memory. bus: NULL if
- * systemd can't be asked; then bus_error is the reason. Returns 0, or -ENOMEM. */
+ * systemd can't be asked. bus_error: the reason if bus is NULL. Returns 0, or -ENOMEM. */
 int limits_ask(sd_bus *bus, int bus_error, const char *const names[], size_t n, Limits ret[]);
 
 /* Parses "1G", "150%" or "200". False: the text does not have the form for this kind, or the
  * value is out of range. */
 bool limit_parse(LimitKind kind, const char *text, uint64_t *ret);
 
-/* Returns the path, to be freed, of systemd's drop-in with this limit of an instance. */
+/* Returns the path of the drop-in in which systemd stores this limit of an instance. The caller
+ * frees the path. */
 char *limit_drop_in(LimitKind kind, const char *name);
 
 /* Finds an existing folder on the file system where the pages of the instance are, or will be. */

@@ -19,8 +19,8 @@
 
 #define FETCH_SECONDS 10
 
-/* The time between two attempts. An attempt fails if the router restarts, or closes the connection
- * to make room for others. */
+/* The time between two attempts to get an answer from the router. An attempt fails if the router
+ * restarts, or closes the connection to make room for others. */
 #define FETCH_AGAIN_USEC (20 * 1000)
 
 /* Connects to the socket. connect() waits for a place in the queue of the socket. Without waiting,

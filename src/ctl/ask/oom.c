@@ -31,8 +31,9 @@ static int oom_note(OomKills *kills, const char *instance, uint64_t usec)
         return array_append(kills->kills, kills->n, kill);
 }
 
-/* Notes the instance that the field UNIT names. The field can be trusted: oom_read_journal()
- * selects lines with _UID=0, and only programs of root can write such a line. */
+/* Notes the kill that the line reports, for the instance that its field UNIT names. The field can
+ * be trusted: oom_read_journal() selects lines with _UID=0, and only programs of root can write
+ * such a line. */
 static int oom_note_line(OomKills *kills, sd_journal *journal)
 {
         static const char field[] = "UNIT=";
@@ -115,7 +116,7 @@ uint64_t oom_count(sd_bus *bus, const char *instance)
             group[0] == 0)
                 return UINT64_MAX;
         count = oom_read_counter(CGROUP_DIR, group, "memory.events");
-        /* In version 1 of cgroups, memory has a separate tree. */
+        /* In version 1 of cgroups, the memory controller has its own folder. */
         return count != UINT64_MAX
                        ? count
                        : oom_read_counter(CGROUP_DIR "/memory", group, "memory.oom_control");

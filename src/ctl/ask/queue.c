@@ -32,8 +32,8 @@ static int queue_read_message(const struct nlmsghdr *header, uint32_t inode)
                     RTA_PAYLOAD(attribute) >= sizeof(lengths))
                         memcpy(&lengths, RTA_DATA(attribute), sizeof(lengths));
         }
-        /* Does not compare the device numbers, because the message has another form of the
-         * number than stat(2). At worst, a socket with the same inode on another file system makes
+        /* Does not compare the device numbers, because the message and stat(2) encode these numbers
+         * in different ways. At worst, a socket with the same inode on another file system makes
          * this queue look not empty. */
         if (message->udiag_type != SOCK_DGRAM || file.udiag_vfs_ino != inode)
                 return -1;

@@ -5,8 +5,8 @@
 #include "metrics/metrics.h"
 #include "util/cleanup.h"
 
-/* NAN: the rate is unknown, for example because the router was restarted and counts from 0
- * again. */
+/* Returns NAN if the rate is unknown, for example because the router was restarted and counts from
+ * 0 again. */
 static double rates_per_second(uint64_t before, uint64_t now, double seconds)
 {
         if (before == UNKNOWN || now == UNKNOWN || now < before || seconds <= 0)
@@ -39,8 +39,8 @@ static uint64_t rates_add(uint64_t sum, uint64_t n)
         return n == UNKNOWN ? sum : sum == UNKNOWN ? n : sum + n;
 }
 
-/* Uses the router's own counts of all instances. For values that the router does not count, adds
- * the known values of the instances. */
+/* Uses the router's counts for all instances together. If the router does not count a value, adds
+ * up the known values of the single instances. */
 static Rates rates_of_all(const Fleet *before, const Fleet *now, double seconds, const Rates each[])
 {
         Rates all = {

@@ -86,9 +86,9 @@ static int usage_read_month(const char *path, const char *month, const char *nam
                 else if (line.kind == MONTH_ACCOUNT && (!name || usage_is_of(&line.account, name)))
                         r = usage_take_account(list, &line.account, month);
         }
-        /* A file that says that bellhop-usage is running is incomplete, because bellhop-usage was
-         * killed. The newest file is an exception: it is complete if bellhop-usage is running now,
-         * because bellhop-usage then continues the file. */
+        /* When bellhop-usage ends, it notes this in its file. If a file has no such note,
+         * bellhop-usage was killed, and the file is incomplete. But if bellhop-usage is running
+         * now, it continues the newest file, which is complete even without the note. */
         for (size_t i = first; i < list->n; i++)
                 list->used[i].is_complete = reader.head.is_complete &&
                                             list->used[i].account.n_reset == 0 &&
