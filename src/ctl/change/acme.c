@@ -12,9 +12,9 @@
 
 #define WAIT_MINUTES 5
 
-/* Longer than the kernel's tick, which limits how exact the times of files are. If bellhop-acme is
- * started or reloaded this long after a change of a file, the time that systemd notes for this is
- * certainly later than the time of the change. */
+/* Longer than the kernel's tick, which limits how exact the times of files are. bellhop-acme is
+ * started or reloaded at least this long after a file was changed, so systemd's time of the start
+ * or reload is certainly later than the time of the file. */
 #define TICKS_NSEC UINT64_C(20000000)
 
 static uint64_t acme_changed(const char *dir)

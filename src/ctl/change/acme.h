@@ -11,9 +11,9 @@
 
 #define ACME_SERVICE "bellhop-acme.service"
 
-/* If bellhop-acme is running, it is reloaded in two cases: is_changed is true, or it may not have
- * read the present files. If bellhop-acme is not running, it is started in two cases: is_wanted is
- * true, or an instance has Tls=acme. Announces the reload or the start as a step. */
+/* If bellhop-acme is running, it is reloaded in two cases: is_changed is true, or it has perhaps
+ * not read the present files. If bellhop-acme is not running, it is started in two cases: is_wanted
+ * is true, or an instance has Tls=acme. Announces the reload or the start as a step. */
 bool acme_read_files(Change *change, bool is_wanted, bool is_changed);
 
 /* Renames or removes the file in which bellhop-acme keeps the state of an instance's

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Functions of the verbs that change something. Only one of these verbs runs at a time. A verb
- * announces each step before it does the step. The functions print errors themselves.
+ * Functions for the verbs of bellhopctl that change something, such as add and set. Only one of
+ * these verbs runs at a time. A verb announces each step before it does the step. The functions
+ * print errors themselves.
  */
 #pragma once
 
@@ -34,8 +35,8 @@ CtlStatus change_check_served(const Change *change);
 bool change_step(Change *change, const char *kind, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* Prints nothing_to_do if there was no step. With --dry-run, prints after the steps that they would
- * be done. Prints nothing with --json or --no-legend. */
+/* Prints the text nothing_to_do if there was no step. With --dry-run, prints after the steps that
+ * they would be done. Prints nothing with --json or --no-legend. */
 void change_say_end(const Change *change, const char *nothing_to_do);
 
 /* Whether a signal asked us to end. After change_begin(), a signal does not end the process, so
@@ -81,5 +82,5 @@ bool change_read_unit_files(Change *change);
  * the router could not read the files. */
 bool change_reload_router(const Change *change);
 
-/* If the server of an instance is running, makes it read its certificate again. */
+/* If the server of an instance is running, makes the server read its certificate again. */
 bool change_renew_server(sd_bus *bus, const char *config_dir, const char *name);

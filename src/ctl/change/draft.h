@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A draft is the text of an instance's file that add or set is going to write. These functions
- * parse it, and check that all settings are valid together. They print errors themselves.
+ * A draft is the text of an instance's file that bellhopctl add or bellhopctl set is going to
+ * write. These functions parse it, and check that all settings are valid together. They print
+ * errors themselves.
  */
 #pragma once
 
@@ -51,8 +52,8 @@ void draft_say_ignored(const Draft *draft, const Ctl *ctl);
  * replace them. Returns 0 or -ENOMEM. */
 int draft_replaces(Config *config, uint32_t instance);
 
-/* Checks that an instance that does not serve plain HTTP has HTTPS. has_pair: it has a certificate
- * and its key, or will have them. advice: the words in the error before the command that installs a
- * certificate. */
+/* Checks that an instance that does not serve plain HTTP has HTTPS. has_pair: the instance has a
+ * certificate and its key, or will have them. advice: the error message shows this text before the
+ * command that installs a certificate. */
 CtlStatus draft_check_https(const Draft *draft, const Change *change, bool has_pair,
                             const char *advice);

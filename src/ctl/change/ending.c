@@ -29,7 +29,8 @@ bool ending_stop(Change *change, const char *name)
         return change->ctl->dry_run || change_unit("reset-failed", pattern);
 }
 
-/* The network is in the drop-in, and also in the units that systemd has loaded. */
+/* Removes the drop-in with the network, and makes systemd read the units again if it keeps the
+ * network in a loaded unit. */
 bool ending_forget_network(Change *change, const char *name)
 {
         bool is_private = true;

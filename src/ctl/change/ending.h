@@ -10,8 +10,8 @@
  * in progress. */
 bool ending_stop(Change *change, const char *name);
 
-/* Removes the network of an instance from systemd, so that a later instance with the same name does
- * not inherit the network. */
+/* Removes the Network= of an instance from systemd, so that a later instance with the same name
+ * does not inherit it. */
 bool ending_forget_network(Change *change, const char *name);
 
 /* Removes unit files, drop-ins and properties that root made for the instance's units. */

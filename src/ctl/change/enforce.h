@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes the running state match the files, and changes nothing else. New sockets exist before the
- * router sends connections to them. Old sockets are removed after the router has stopped sending
- * connections to them.
+ * Makes systemd's units, the router and the servers use the present configuration files, and
+ * changes nothing else. New sockets exist before the router sends connections to them. Old sockets
+ * are removed after the router has stopped sending connections to them.
  */
 #pragma once
 

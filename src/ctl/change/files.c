@@ -39,7 +39,8 @@ bool place_exists(const char *path)
 {
         struct stat st;
 
-        /* A customer can mount a file system of their own (FUSE), into which root may not look. */
+        /* Root can't examine a file in a file system that a customer mounted (FUSE). So for root,
+         * the path counts as existing after any error except ENOENT and ENOTDIR. */
         return lstat(path, &st) == 0 || (geteuid() == 0 && errno != ENOENT && errno != ENOTDIR);
 }
 
@@ -67,15 +68,15 @@ bool user_is_ours(const struct passwd *user)
 {
         const size_t length = strlen(USER_MARK);
 
-        /* The fields after the first comma are room and phone numbers. */
+        /* In pw_gecos, room and phone numbers follow the first comma. */
         return strncmp(user->pw_gecos, USER_MARK, length) == 0 &&
                (user->pw_gecos[length] == 0 || user->pw_gecos[length] == ',');
 }
 
-/* Beyond this uid, useradd(8) would find no free one: see UID_MAX in login.defs(5). */
+/* Above this uid, useradd(8) finds no free uid: see UID_MAX in login.defs(5). */
 #define LAST_UID_MAX 59999
 
-/* The highest uid that was noted, or 0. */
+/* Returns the highest uid that last_uid_put() has noted, or 0. */
 static uid_t files_last_uid(void)
 {
         _cleanup_free_ char *text = NULL;
@@ -308,7 +309,7 @@ int folder_rename(const char *from, const char *to)
                 return 0;
         /* First makes a link at the new name, with the new name itself as its target. Then
          * exchanges the link and the folder, so the link leads from the old name to the new one. If
-         * the exchange is a single step, the old name leads to the folder at any time. */
+         * the exchange is a single step, the old name always leads to the folder. */
         if (symlink(name, to) < 0 && errno != EEXIST)
                 return -errno;
         r = files_swap(from, to, name);

@@ -32,7 +32,7 @@ bool user_is_ours(const struct passwd *user);
 int last_uid_put(uid_t uid);
 bool user_make(const char *name);
 
-/* Folders in which other programs keep a file for each user, with the user's name. NULL ends the
+/* Folders in which other programs keep a file for each user, named after the user. NULL ends the
  * array. */
 extern const char *const kept_by_name[];
 
@@ -50,8 +50,8 @@ typedef struct Places {
 /* Sets all paths. Prints an error and returns false if a path is too long. */
 bool places_init(const Ctl *ctl, const char *name, Places *ret);
 
-/* Whether the path exists. A dangling link counts, too, and for root also a path that can't be
- * examined. */
+/* Whether the path exists. A dangling link exists, too. If root can't examine a path, the path
+ * counts as existing. */
 bool place_exists(const char *path);
 
 /* Returns how many of the two files (certificate and key) exist, or -ENOMEM. Only root and the
@@ -61,14 +61,14 @@ int places_count_pair(const Places *places);
 /* Returns the text of an instance's file with the settings of ctl, to be freed. NULL: no memory. */
 char *instance_text(const Ctl *ctl);
 
-/* Puts a first page into a new document root, as fill() of folder_make(). Clients see this page
+/* A fill() for folder_make(): puts a first page into a new document root. Clients see this page
  * until the customer replaces it. */
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata);
 
 /* The link HOME_LINK in a user's home leads SFTP users to the document root. If old is NULL, makes
- * the link with the target new, unless a file with this name exists. If old is not NULL, changes
- * the target of the link from old to new, but keeps a link with another target. Follows no link,
- * because the customer owns the home. */
+ * the link, with the path 'new' as its target, unless a file with this name exists. If old is not
+ * NULL, changes the target of the link from 'old' to 'new', but keeps a link with another target.
+ * Follows no link, because the customer owns the home. */
 #define HOME_LINK "www"
 int home_link_put(const char *home, const char *old, const char *new);
 
@@ -94,8 +94,8 @@ int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode
  * the user does not exist. */
 int snippet_folder_make(const char *config_dir, const char *name);
 
-/* Makes the folder of the logs, with the link through which bellhop-log(8) finds it. The user must
- * exist. */
+/* Makes the folder of the logs, and the link through which bellhop-log(8) finds this folder. The
+ * user must exist. */
 bool log_folder_make(const char *name);
 
 /* Renames a folder, and makes a link from the old name to the new one. Root owns the folder that

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command is the program of a oneshot unit that is ordered before the instance's unit. So
+ * hold_run() runs the command in a oneshot unit that is ordered before the instance's unit. So
  * systemd starts the instance only after the command has ended (systemd.unit(5), Before=).
  */
 #include <assert.h>

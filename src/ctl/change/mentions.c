@@ -16,8 +16,8 @@ static bool mentions_joins(uint8_t c)
         return isalnum(c) || c == '_' || c == '-' || c == '.' || c == '@';
 }
 
-/* Whether the name at found is in the name of a unit, such as bellhop@NAME.service. next: the text
- * after the name. */
+/* Whether the name, which begins at 'found', is a part of a unit's name, such as
+ * bellhop@NAME.service. next: the text after the name. */
 static bool mentions_is_unit(Span line, const uint8_t *found, const uint8_t *next)
 {
         const size_t length = strlen("bellhop@");

@@ -23,7 +23,7 @@ typedef struct Mentions {
 } Mentions;
 
 /* Adds the lines of the file at path that contain the name. If path is a folder, searches all files
- * directly in it, except files whose names begin with the text except. Follows no link. Returns 0
- * or a negative errno. Also returns 0 if the path does not exist. */
+ * directly in it, except files whose names begin with the text in 'except'. Follows no link.
+ * Returns 0 or a negative errno. Also returns 0 if the path does not exist. */
 int mentions_add(Mentions *mentions, const char *path, const char *name, const char *except);
 void mentions_done(Mentions *mentions);

@@ -23,12 +23,13 @@ typedef struct NamedUser {
 
 void named_user_read(const char *name, NamedUser *ret);
 
-/* Gets the name of a user with this uid, other than "from". False: there is none. */
+/* Finds a user with this uid and a name other than "from", and sets ret to this name. False: there
+ * is none. */
 bool named_user_find_third(uid_t uid, const char *from, char ret[static NAME_UNIT_MAX]);
 
 /* Renames the user "from" to "to", and then adds "from" as a second name of this user. Between
- * these two steps, the name "from" does not exist, so hold_run() runs them. If the user is already
- * renamed, only adds the second name. */
+ * these two steps, the name "from" does not exist, so hold_run() runs them while systemd can't
+ * start the instance. If the user is already renamed, only adds the second name. */
 bool second_name_give(const char *from, const char *to, const NamedUser *user);
 
 bool second_name_set_home(const char *to, const char *home);

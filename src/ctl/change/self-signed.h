@@ -16,5 +16,5 @@ int self_signed_make(const char *config_dir, const char *instance, const char *h
 
 /* A TlsUse for tls_files_use_key(): makes a request for a certificate. hosts: the Hosts for the
  * request, with at least one host or wildcard. *ret_text: the request, PKCS #10 in PEM form.
- * Returns 0; -ENOTSUP: OpenSSL can't sign with this key; or -ENOMEM. */
+ * Returns 0, -ENOTSUP if OpenSSL can't sign with this key, or -ENOMEM. */
 int request_make(int folder, EVP_PKEY *key, const void *hosts, char **ret_text);

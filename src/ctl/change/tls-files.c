@@ -139,7 +139,7 @@ static int tls_files_work_put(const void *userdata, char **ret_text)
         return r;
 }
 
-/* Fills a new folder, as fill() of folder_make(). Root still owns the new folder, so it is first
+/* A fill() for folder_make(): fills a new folder. Root still owns the new folder, so it is first
  * given to the customer. */
 static int tls_files_fill(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
 {
