@@ -54,7 +54,7 @@ static int state_parse_error(SettingsFile *file, Span value, void *target)
         return 0;
 }
 
-/* The value is HOST, a blank, and the reason. */
+/* Parses a value "HOST REASON". */
 static int state_parse_failure(SettingsFile *file, Span value, void *target)
 {
         _cleanup_free_ char *reason = NULL, *host_text = NULL;

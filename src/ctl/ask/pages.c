@@ -42,8 +42,9 @@ static bool pages_is_first(const char *folder, const char *name)
         return !folder[0] && strncmp(name, "index.", strlen("index.")) == 0;
 }
 
-/* Whether the customer closed their own folder or page on purpose, which is not a mistake: a folder
- * without rights for its owner, or any page but the first one. */
+/* Whether the customer has probably closed the folder or page on purpose, so that it is not a
+ * mistake. The customer must own it, and it must be a folder without rights for its owner, or a
+ * page other than the first page. */
 static bool pages_is_meant(const Walk *walk, const char *folder, const char *name,
                            const struct stat *st)
 {

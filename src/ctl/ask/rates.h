@@ -25,6 +25,6 @@ typedef struct Rates {
  */
 Rates *rates_new(const Fleet *before, const Fleet *now, double seconds);
 
-/* Whether the instance is at rest: its server is not at work, and no connection was handed off or
+/* Whether the instance is at rest: its server is not running, and no connection was handed off or
  * refused. */
 bool rates_are_quiet(const Rates *rates);

@@ -40,12 +40,12 @@ void document_root_of(const char *name, char ret[static PATH_MAX]);
  * changes in the folder need no reload; 0: there is no such folder. */
 uint64_t made_host_folder(const char *document_root, const Hosts *hosts, char ret[static PATH_MAX]);
 
-/* Whether a process that began to read its files at read_nsec may lack the change at changed_nsec.
- * read_nsec is a time of CLOCK_REALTIME_COARSE, like the times of files. False if read_nsec is
- * UNKNOWN, because an unknown time must cause no action. */
+/* Whether a process that began to read its files at read_nsec may have missed the change at
+ * changed_nsec. read_nsec is a time of CLOCK_REALTIME_COARSE, like the times of files. False if
+ * read_nsec is UNKNOWN, because an unknown time must cause no action. */
 bool is_stale(uint64_t read_nsec, uint64_t changed_nsec);
 
-/* Whether a process that was started at started_usec may lack the change at changed_nsec.
+/* Whether a process that was started at started_usec may have missed the change at changed_nsec.
  * started_usec is a time of CLOCK_REALTIME. True also if started_usec is UNKNOWN. */
 bool has_started_before(uint64_t started_usec, uint64_t changed_nsec);
 
@@ -65,5 +65,5 @@ ReadFiles stale_read_files_of(uint64_t pid);
 bool lacks_others(const ReadFiles *read, const Instance *instance);
 
 /* Waits some milliseconds, until the clock that the times of files come from is later than
- * changed_nsec. A process that begins to read after the wait does not lack the change. */
+ * changed_nsec. A process that begins to read after the wait does not miss the change. */
 void wait_past(uint64_t changed_nsec);

@@ -53,7 +53,7 @@ static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *ent
         if (read.nsec != UNKNOWN)
                 return 0;
         /* The instance does not report when it read its files. It has certainly read changes that
-         * are older than its process, but may lack later changes. */
+         * are older than its process, but may have missed later changes. */
         return started == UNKNOWN || is_stale(started, changed) || is_stale(started, own)
                        ? NEED_UNKNOWN
                        : 0;

@@ -174,7 +174,7 @@ int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const voi
         _cleanup_close_ int fd = -EBADF;
 
         /* If an earlier bellhopctl was killed, the folder may already belong to the customer. The
-         * customer may have put a link at this name, so it is removed first. */
+         * customer may have put a link at this name, so the link is removed first. */
         if (unlinkat(folder, FIRST_PAGE, 0) < 0 && errno != ENOENT)
                 return -errno;
         fd = openat(folder, FIRST_PAGE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
