@@ -15,8 +15,8 @@
 static const char *const inner[] = { "bellhop-network.slice/", "" };
 
 /* The forms that control groups can have on a machine. In this table, `slice` is the folder that
- * contains the groups of units, `file` is the file with the processor time of a group, `before` is
- * the text before the number in this file, and `nsec` is the number's unit in nanoseconds. */
+ * contains the groups of units, and `file` is the file with the processor time of a group. In this
+ * file, `before` is the text before the number, and `nsec` is the number's unit in nanoseconds. */
 static const struct {
         const char *slice, *file, *before;
         uint64_t nsec;
