@@ -186,11 +186,11 @@ int config_read_instance(const char *dir, const char *name, Instance *ret);
 Config *config_free(Config *config);
 
 /*
- * Sets takes_others of each instance that is the default or has wildcards. Some hosts of other
- * instances would lead to such an instance if the files of the others did not name them. Sets the
- * field others to a digest of these hosts; 0: there are none. The digest changes when such a host
- * is added or removed. The hosts of the instance with the number 'without' are ignored; ROUTE_NONE:
- * none are ignored.
+ * Sets takes_others of each instance that is the default or has wildcards. Such an instance would
+ * also get some hosts of other instances if the files of the others did not name these hosts. Sets
+ * its field others to a digest of these hosts, or to 0 if there are none. The digest changes when
+ * such a host is added or removed. Ignores the instance with the number 'without', or no instance
+ * if this is ROUTE_NONE.
  */
 void config_digest_others(Config *config, uint32_t without);
 

@@ -38,8 +38,7 @@ typedef enum NameUnit {
         NAME_SERVICE_DROP_IN_DIR, /* bellhop@NAME.service.d */
 } NameUnit;
 
-/* The service that keeps instances with Network=internet out of networks other than the
- * internet. */
+/* The service that lets instances with Network=internet reach only the internet. */
 #define FIREWALL_SERVICE "bellhop-firewall.service"
 
 /* A host can have its own folder in the document root, and its own folder in the instance's folder

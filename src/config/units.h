@@ -27,9 +27,9 @@ int units_write_wanted(const char *dir, const char *name, Network network);
 
 /* Writes a drop-in for bellhop@.service that makes instances see our sendmail in sbin (the
  * machine's /usr/sbin). If sbin has no sendmail, systemd would have to make an empty file there, on
- * the machine itself, as the mount point. In this case, the drop-in replaces the whole folder sbin
- * instead: by a folder of links, which this function makes below copies. Returns 0 or a negative
- * errno. */
+ * the machine itself, as the mount point. In this case, the drop-in instead mounts a folder of
+ * links over the whole folder sbin. This function makes the folder of links below copies. Returns 0
+ * or a negative errno. */
 int units_write_sendmail(const char *dir, const char *sbin, const char *copies);
 
 /* Makes systemd use the changed files in UNITS_GENERATED_DIR without a daemon-reload, but only for

@@ -83,8 +83,8 @@ int file_write(const char *path, const char *text);
 int file_remove(const char *path);
 
 /* Makes a folder with this owner, group and mode. Root owns the parent folder, which is made if it
- * is missing. The new folder gets its name only after fill() has put all content into it. fill
- * NULL: the folder is empty. */
+ * is missing. The new folder gets its name only after fill() has put all content into it. If fill
+ * is NULL, the folder is empty. */
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
                 int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
                             const void *userdata),
