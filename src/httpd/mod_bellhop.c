@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Directives and hooks of mod_bellhop, bellhop's module for Apache. When Apache starts, the module
- * takes over the descriptors that it inherits from its supervisor, bellhop-instance. It refuses
- * requests that are not for this instance. A refusal never contains the customer's content. */
+ * takes over the descriptors that it inherits from its supervisor, bellhop-instance. The module
+ * refuses requests that are not for this instance. A refusal never contains the customer's content.
+ */
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -448,8 +449,8 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_process_connection(connection_begins, NULL, before_fork, APR_HOOK_REALLY_FIRST);
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
-        /* This runs before mod_ssl compares the host with the one of the TLS handshake, and before
-         * any rewriting, so a request for another instance's host runs no rewrite rule. */
+        /* This runs before mod_ssl compares the host with the server name of the TLS handshake, and
+         * before any rewriting, so a request for another instance's host runs no rewrite rule. */
         ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
         /* This runs after mod_proxy has claimed its requests. */
         ap_hook_post_read_request(request_is_no_tunnel, NULL, NULL, APR_HOOK_REALLY_LAST);

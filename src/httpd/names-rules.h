@@ -10,7 +10,7 @@
 #include <http_config.h>
 
 /* Replaces the providers of mod_authz_host, which must already be loaded, by those of this module.
- * They call the replaced ones. */
+ * The new providers call the replaced ones. */
 void names_rules_init(apr_pool_t *pool);
 
 /* has_network: whether the instance can resolve names, which is false with Network=no. If the
