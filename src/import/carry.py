@@ -218,7 +218,8 @@ class Carry:
     def read_pairs(self):
         """Reads the certificates and keys. Without root's rights, reads none."""
         for entry in self.entries:
-            # The certificate of the instance comes first, because its installation makes the folder for the others.
+            # The certificate of the instance comes first, because its installation makes the folder for the other
+            # certificates.
             wanted = {"": (entry["certificate"], entry["key"], entry["chain"])} if entry["certificate"] else {}
             wanted.update({folder: (pair["certificate"], pair["key"], pair.get("chain"))
                            for folder, pair in entry["certificates"].items()})

@@ -24,12 +24,12 @@ BLANKS = re.compile(r"[ \t\r\n]*")
 NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 DIGEST = re.compile(r"[#;] Made by bellhopctl import\. Delete it to have it made anew\. SHA-256 of the rest: ([0-9a-f]{64})\n")
 
-# Each of these is null if the instance has no such limit of its own.
+# Each of these keys is null if the instance has no such limit of its own.
 LIMITS = {  # minimum and maximum, as in add and set
     "memory_max_bytes": (16 << 20, LARGEST), "cpu_max_percent": (1, 1000000), "tasks_max": (16, 2 ** 31 - 1),
     "disk_max_bytes": (16 << 20, LARGEST),
 }
-# Each of these is null if the limit in mail.conf applies.
+# Each of these keys is null if the limit in mail.conf applies.
 MAIL = ("mail_per_hour", "mail_per_day", "mail_recipients_per_day")
 DEFAULTS = {
     "hosts": [], "addresses": [], "default": False, "http": "serve", "network": "no", "server": "apache",

@@ -11,7 +11,7 @@ from collections import Counter
 
 PROXY_SOCKET = re.compile(r"unix:([^|\"'\s]+)\||fcgi://([0-9.]+:\d+)")
 HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-# Directives that name the user. If a virtual host has several, the first in this order counts.
+# Directives that name the user. If a virtual host has several of them, the first one in this order counts.
 USER_DIRECTIVES = ("assignuserid", "ruidgid", "suexecusergroup")
 HTTP, TLS = "http", "tls"
 PORTS = {HTTP: 80, TLS: 443}
@@ -152,8 +152,8 @@ class Sites:
         return groups
 
     def inherit(self):
-        """Some virtual hosts have no user, for example because they only redirect. Gives each of them to the users of
-        other virtual hosts with the same names."""
+        """Gives each virtual host without a user, for example one that only redirects, to the users of other virtual
+        hosts with the same names."""
         with_user = [site for site in self.all if site.users]
         for site in self.all:
             if not site.users:
