@@ -21,7 +21,7 @@ typedef struct Php {
         PhpProcess *current; /* takes requests; NULL: none yet. The other processes finish their
                                 requests */
         uint64_t ended_usec; /* when a current process last ended unexpectedly, CLOCK_MONOTONIC */
-        unsigned n_ends;     /* number of such ends in short succession */
+        unsigned n_ends;     /* number of unexpected ends in short succession */
         int log[2];          /* the pipe to which PHP-FPM writes its log: read, write */
         sd_event_source *log_source;
         char log_text[4096]; /* the beginning of a line that is not complete yet */

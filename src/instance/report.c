@@ -17,8 +17,8 @@ void report_open(Report *report, const char *instance, int sockets_fd)
         *report = (Report){ .fd = sockets_fd < 0 ? sockets_fd : bellhop_connect(path),
                             .instance = instance,
                             /* No count of requests equals this number, so the first report is sent
-                             * even if there were no requests. It registers this process with
-                             * bellhop-usage. */
+                             * even if there were no requests. This report registers the process
+                             * with bellhop-usage. */
                             .n_told = UINT64_MAX };
 }
 

@@ -30,7 +30,7 @@
 #define DRAIN_USEC UINT64_C(5000000)
 
 /* If a server without connections does not end gracefully within this time, it gets the signal to
- * end at once. If it has still not ended after the same time again, it is killed. */
+ * end at once. If it has still not ended when this time has passed again, it is killed. */
 #define END_USEC UINT64_C(5000000)
 
 /* A server that has no receiving process for this time is killed. */

@@ -47,8 +47,8 @@ typedef struct Server {
         uint64_t deadline_usec; /* when the next, harsher signal is sent to an ending server */
         uint64_t wake_usec, wake_pause_usec;
         Receiver receivers[RECEIVERS_MAX];
-        uint64_t deserted_usec; /* when it is killed because no process receives; 0: a process
-                                   receives */
+        uint64_t deserted_usec; /* when it is killed because no process receives hand-offs; 0: a
+                                   process receives them */
         int notify_fd;
         char *notify_path;
         sd_event_source *notify_source;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * During a test of its configuration, a server reports facts about the configuration to bellhopctl:
- * one record for each fact, and then a final record. The customer's code may write to the same
+ * one record for each fact, and then a final record. The customer's code may also write to this
  * output, so the output is as untrusted as the customer.
  */
 #pragma once
