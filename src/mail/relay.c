@@ -62,7 +62,7 @@ static int relay_send_body(Relay *relay)
         return 0;
 }
 
-/* Begins the next step, after the server has accepted the last one. */
+/* Begins the next step, after the server has accepted the previous one. */
 static void relay_go_on(Relay *relay)
 {
         const Message *message = relay->message;

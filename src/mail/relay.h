@@ -42,7 +42,8 @@ typedef struct Relay {
         off_t n_body;   /* bytes of the message that were sent */
         size_t n_in;
         uint8_t in[SMTP_LINE_MAX + 2];
-        char reply[RELAY_REPLY_MAX]; /* last reply of the server, or an error in this form */
+        char reply[RELAY_REPLY_MAX]; /* server's last reply, or an error in the form of a reply
+                                      */
         void (*on_end)(struct Relay *relay, RelayResult result, void *userdata);
         void *userdata;
 } Relay;
