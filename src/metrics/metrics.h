@@ -52,8 +52,8 @@ typedef struct Metrics {
         uint64_t late_starts; /* starts after which the instance received no connection in time */
         uint64_t accept_pauses;
         uint64_t usage_lost;                  /* hand-offs not reported to bellhop-usage */
-        uint64_t latency[LATENCY_BOUNDS + 1]; /* hand-offs by latency: up to each bound; the last:
-                                                 longer than all bounds */
+        uint64_t latency[LATENCY_BOUNDS + 1]; /* hand-offs by latency: above the previous bound and
+                                                 up to this one; the last: above all bounds */
         uint64_t latency_nsec;
         uint64_t reloads[RELOAD_RESULT_COUNT];
         uint64_t loaded_nsec; /* when the router began to read the configuration in force, since
