@@ -10,7 +10,8 @@
 #define SLOTS_MIN       64U
 #define ARENA_MIN_BYTES 1024U
 
-/* The key of an address is this byte, which no host contains, then the IP address and the port. */
+/* The key of an address begins with this byte, which no host contains. The IP address and the port
+ * follow. */
 #define ADDRESS_MARK      ':'
 #define ADDRESS_KEY_BYTES (1 + sizeof(struct in6_addr) + sizeof(uint16_t))
 

@@ -55,8 +55,8 @@ bool admission_of_instance(Admission *admission, Outlet *outlet)
 {
         if (outlet->n_waiting < admission->settings->pending_max_per_instance)
                 return true;
-        /* Only the responder's outlet has no name. This outlet has already logged that the
-         * responder does not receive. */
+        /* The outlet without a name is that of the responder. It has already logged that the
+         * responder receives nothing. */
         if (!outlet->name)
                 return false;
         log_limits_write(admission->log_limits, outlet->log_limits, LOG_KIND_INSTANCE_LIMIT,

@@ -22,10 +22,10 @@ typedef enum LogKind {
         LOG_KINDS,
 } LogKind;
 
-/* Writes a line. If a limit is reached, only counts the line; before the next written line of this
- * kind comes a line with this count. of_instance has the limits of the instance that the line
- * concerns, or is NULL. Initialize all limits with { 0 }. fields.message_id is ignored, because it
- * follows from kind. */
+/* Writes a line. If a limit is reached, only counts the line; a line with the number of these lines
+ * precedes the next written line of this kind. of_instance has the limits of the instance that the
+ * line concerns, or is NULL. Initialize all limits with { 0 }. fields.message_id is ignored,
+ * because it follows from kind. */
 void log_limits_write(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
                       LogFields fields, const char *format, ...)
         __attribute__((format(printf, 5, 6)));

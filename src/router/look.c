@@ -107,8 +107,8 @@ static void look_at_input(const Config *config, Span bytes, bool end_of_input, L
 
         if (look->kind != LOOK_MORE || !end_of_input)
                 return;
-        /* If the proxy has sent only a header, the client has left, or the proxy has only checked
-         * whether the router is available. */
+        /* If there are no bytes after a PROXY header, the client has left, or the proxy has only
+         * checked whether the router is available. */
         if (bytes.size > 0)
                 look_refuse(look, REFUSE_MALFORMED);
         else

@@ -19,9 +19,10 @@
  * it at its path. */
 #define LOOK_USEC (100 * UINT64_C(1000))
 
-/* By default, the limit of hand-offs in transit to one instance is between these two numbers. The
- * lower one is enough for a burst. The higher one is the length of a hand-off socket's queue on a
- * machine with systemd (net.unix.max_dgram_qlen). */
+/* A hand-off is in transit until the instance has received it. By default, the limit of hand-offs
+ * in transit to one instance is between these two numbers. The lower one is enough for a burst. The
+ * higher one is the length of a hand-off socket's queue on a machine with systemd
+ * (net.unix.max_dgram_qlen). */
 #define IN_FLIGHT_LOW  UINT64_C(16)
 #define IN_FLIGHT_HIGH UINT64_C(512)
 

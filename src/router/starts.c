@@ -167,8 +167,8 @@ static void starts_on_passed(Deadline *deadline)
         start->sent_usec = 0;
 }
 
-/* Gives free slots to waiting instances. This is a separate event, because on_turn() may release a
- * slot again. */
+/* Gives free slots to waiting instances. This runs as a separate event, and not at once when a slot
+ * is released, because on_turn() itself may release a slot. */
 static int starts_on_next(sd_event_source *source, void *userdata)
 {
         Starts *starts = userdata;

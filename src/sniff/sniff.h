@@ -38,9 +38,9 @@ typedef struct Sniff {
         size_t need_bytes;  /* SNIFF_MORE: more than the size of the input; fewer bytes are never
                                complete, but may be malformed */
         size_t host_length; /* SNIFF_HOST: 1 to SNIFF_HOST_MAX */
-        uint8_t host[SNIFF_HOST_MAX]; /* SNIFF_HOST: as the client wrote it, not terminated. TLS:
-                                       * any byte but NUL. HTTP: letters, digits, "-._", ":port",
-                                       * "[]" */
+        uint8_t host[SNIFF_HOST_MAX]; /* SNIFF_HOST: as the client wrote it, without a NUL after
+                                       * it. TLS: any byte but NUL. HTTP: letters, digits, "-._",
+                                       * ":port", "[]" */
         bool offers_acme; /* SNIFF_HOST over TLS: by ALPN, the client offers only acme-tls/1 */
         Span method;      /* SNIFF_HOST over HTTP; points into the input */
         Span path; /* SNIFF_HOST over HTTP: path and query of the request target; empty without them

@@ -9,6 +9,6 @@
  * frees *ret. Returns 0, -EFBIG if the file is larger than size_max, -EINVAL if it is not a regular
  * file, or another negative errno. */
 int file_read(const char *path, int flags, size_t size_max, char **ret, size_t *ret_size);
-/* Does the same for a path below folder, as openat(2) does. */
+/* Does the same as file_read() for a path that is relative to folder, as for openat(2). */
 int file_read_at(int folder, const char *path, int flags, size_t size_max, char **ret,
                  size_t *ret_size);

@@ -13,6 +13,6 @@
 int folder_watch(const char *folder, pid_t process, int number, uint64_t end_usec,
                  int (*look)(void *userdata), void *userdata);
 
-/* Does the same without a process: calls look() at once, then whenever files were renamed into the
- * folder. */
+/* Does the same as folder_watch(), but without a process: calls look() at once, then whenever files
+ * were renamed into the folder. */
 int folder_wait(const char *folder, uint64_t end_usec, int (*look)(void *userdata), void *userdata);
