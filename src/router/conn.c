@@ -170,9 +170,9 @@ static bool conn_charge_source(Conn *conn)
 {
         Address client;
 
-        /* A proxy has many clients, so its connection counts for no source until the proxy names a
-         * client. If the peer has left, its address is unknown, so the connection counts for no
-         * source either. */
+        /* A proxy has many clients, so a connection from a proxy counts for no source until the
+         * proxy names the client. If the peer has left, its address is unknown, so its connection
+         * also counts for no source. */
         if (conn->source || conn->client == LOOK_CLIENT_UNKNOWN ||
             !conn_client_address(conn, &client))
                 return true;

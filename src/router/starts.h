@@ -58,7 +58,7 @@ typedef struct Starts {
 int starts_init(Starts *starts, sd_event *event, const StartHooks *hooks);
 void starts_done(Starts *starts);
 
-/* setting: the value of StartingMax=; 0: use the default */
+/* setting is the value of StartingMax=; 0 means the default. */
 void starts_set_max(Starts *starts, size_t setting);
 
 /* Whether a hand-off to the instance may be sent now. If not, on_turn() is called when the

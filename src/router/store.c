@@ -98,7 +98,7 @@ int store_give(const Notify *notify, const int *fds, const StoredConn *conns, si
         for (size_t i = 0; r == 0 && i < n; i += n_now) {
                 n_now = n - i < BATCH_MAX ? n - i : BATCH_MAX;
                 r = store_send_batch(&queue, fds + i, conns + i, n_now);
-                /* If the queue is full, systemd gets it, and a new queue begins. */
+                /* If the queue is full, it goes to systemd, and the loop begins a new queue. */
                 if (r == -EAGAIN && queue.has_batches) {
                         r = store_give_queue(&queue);
                         n_now = 0;

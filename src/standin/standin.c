@@ -214,7 +214,8 @@ static void standin_notify_status(Standin *standin)
                     standin->cause, standin->n_refused);
 }
 
-/* Refuses the whole queue in one turn, because the queue is short. */
+/* Refuses all connections in the queue in one turn of the event loop, because the queue is short.
+ */
 static int standin_on_handoff(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         Standin *standin = userdata;

@@ -35,8 +35,8 @@ typedef struct Ledger {
 int ledger_open(Ledger *ledger, const char *dir, const char *boot, time_t now);
 void ledger_done(Ledger *ledger);
 
-/* Sets the inode of the socket on which the kernel reports ends of connections. If it is another
- * socket than before, messages in the earlier socket are lost, and the figures of the month are
+/* Sets the inode of the socket on which the kernel reports ends of connections. If this is another
+ * socket than before, the messages in the earlier socket are lost, so the figures of the month are
  * marked as incomplete. */
 void ledger_use_socket(Ledger *ledger, uint64_t socket);
 

@@ -226,8 +226,8 @@ static void usage_read_ends(Usage *usage, unsigned batches)
                         n = BATCH;
                         continue;
                 }
-                /* First, reads the router's reports about the connections in this batch. If a
-                 * report arrives later, ledger_hand_off() adds the figures then. */
+                /* First, reads the router's reports about the connections in this batch. If such a
+                 * report arrives later, ledger_hand_off() adds the figures at that time. */
                 usage_drain(usage, usage->messages_fd, UINT16_MAX);
                 for (int i = 0; i < n; i++) {
                         Span rest = { batch.bytes[i], batch.headers[i].msg_len };

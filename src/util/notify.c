@@ -163,9 +163,9 @@ int notify_open_consume(Notify *notify, sd_event *event, int dir_fd_consume)
         notify->fd = notify_connect(path);
         if (notify->fd < 0)
                 return notify->fd;
-        /* This event reports room in systemd's queue. It is edge-triggered: if systemd has closed
-         * its socket, the kernel always reports room, and the event would otherwise occur without
-         * end. */
+        /* This event reports room in systemd's queue. It is edge-triggered, because the kernel
+         * always reports room if systemd has closed its socket, and a level-triggered event would
+         * then occur without end. */
         r = sd_event_add_io(event, &notify->room, notify->fd, EPOLLOUT | EPOLLET, notify_on_room,
                             notify);
         if (r >= 0)
