@@ -25,9 +25,9 @@
 #include "util/file.h"
 #include "util/text.h"
 
-/* The maximum time to wait until the old instance has received its connections. If the old instance
- * can't start, its start fails after 15 s, and then its stand-in needs some time to refuse the
- * connections. */
+/* The maximum time to wait until the old instance has received all connections that wait in its
+ * hand-off socket. If the old instance can't start, its start fails after 15 s, and then its
+ * stand-in needs some time to refuse the connections. */
 #define DRAIN_USEC (60 * UINT64_C(1000000))
 
 /* The text of the stub. An instance's file needs a host, so the stub has a host that exists

@@ -49,8 +49,8 @@ bool is_stale(uint64_t read_nsec, uint64_t changed_nsec);
  * started_usec is a time of CLOCK_REALTIME. True also if started_usec is UNKNOWN. */
 bool has_started_before(uint64_t started_usec, uint64_t changed_nsec);
 
-/* The report of an instance's server, in its state file, about the files that it has read. A field
- * is UNKNOWN if the report does not contain it. */
+/* What the state file of an instance says about the files that its server has read. A field is
+ * UNKNOWN if the state file does not contain it. */
 typedef struct ReadFiles {
         uint64_t nsec;   /* when the server began to read */
         uint64_t others; /* the value of Instance.others in these files */
