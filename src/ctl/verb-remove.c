@@ -223,14 +223,13 @@ static bool remove_quota(Remove *remove)
  * are kept. */
 static bool remove_is_home(const Remove *remove, const char *home)
 {
-        const char *name = strrchr(home, '/');
         struct stat st;
 
         if (lstat(home, &st) < 0)
                 return place_exists(home);
         return S_ISDIR(st.st_mode) &&
                (st.st_uid == remove->uid || (st.st_uid == 0 && (st.st_mode & 07777) == 0700 &&
-                                             name && strcmp(name + 1, remove->name) == 0));
+                                             strcmp(strrchr(home, '/') + 1, remove->name) == 0));
 }
 
 /* userdel(8) removes the user even if it can't remove the home, for example because a file system

@@ -5,7 +5,6 @@
  */
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "ctl/ask/bus.h"
@@ -16,6 +15,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/text.h"
+#include "util/unix-address.h"
 
 #define FETCH_SECONDS 10
 
@@ -29,16 +29,16 @@
 static int metrics_connect(const char *path)
 {
         const struct timeval limit = { .tv_sec = FETCH_SECONDS };
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        struct sockaddr_un address;
+        const int size = unix_address_fill(path, &address);
         int fd, r;
 
-        if (strlen(path) >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        memcpy(address.sun_path, path, strlen(path) + 1);
+        if (size < 0)
+                return size;
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
             setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
-            connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+            connect(fd, (const struct sockaddr *)&address, (socklen_t)size) == 0)
                 return fd;
         r = errno == EAGAIN ? -ETIMEDOUT : -errno;
         close_fd(fd);
