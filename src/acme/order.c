@@ -514,10 +514,15 @@ static bool order_judge_failure(Order *order)
         /* If the authority is unreachable, its earlier messages do not matter. */
         if (log && (!detail[0] || order->is_unreachable))
                 answer_last_line(log, detail);
-        /* An authority may refuse a nonce at any time. uacme has already tried other nonces, but
-         * not for long, so the order is tried again. */
-        if (strcmp(type, BAD_NONCE) == 0 && !order->is_general)
+        /* An authority may refuse a nonce at any time, and uacme gives up after three refusals. */
+        if (strcmp(type, BAD_NONCE) == 0 && !order->is_general) {
+                const LogFields fields = { .instance = order->what->name };
+
+                log_full(LOG_NOTICE, &fields,
+                         "the authority has refused three nonces; ordering for %s again",
+                         fields.instance);
                 return true;
+        }
         reason = text_format("the authority says: %s", detail);
         if (!reason || order->is_general)
                 return order_fail(order, "%s",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Authorities in the container: Debian's pebble, and pebble-challtestsrv as the DNS of the machine."""
 
+import collections
 import contextlib
 import json
 import re
@@ -149,6 +150,19 @@ class Authority:
         """Whether the host answers HTTPS with a valid certificate of this authority's."""
         return self.box.try_client("curl", "-sS", "--max-time", "20", "--cacert", self.box.path(self.root), "--resolve",
                                    f"{host}:443:127.0.0.1", "-o", "/dev/null", f"https://{host}/").returncode == 0
+
+
+def ordered_again(box):
+    """How many orders of each instance bellhop-acme has made again, because the authority had refused nonces."""
+    lines = box.journal("-u", "bellhop-acme")
+    return collections.Counter(re.findall(r"has refused three nonces; ordering for (\S+) again", lines))
+
+
+def issued_too_often(box, authority, names):
+    """The number of certificates of each name that has more than one, or more than the orders that were made again explain."""
+    counts, again = collections.Counter(authority.issued()), ordered_again(box)
+    counts = {name: counts[(f"{name}.example",)] for name in names}
+    return {name: count for name, count in counts.items() if not 1 <= count <= 1 + again[name]}
 
 
 def openssl(pem, *options):

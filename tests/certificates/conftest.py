@@ -34,8 +34,8 @@ def dns_fixture(box):
 
 @pytest.fixture(name="authority", scope="session")
 def authority_fixture(box, dns):  # pylint: disable=unused-argument
-    """Acme=default, without delays."""
-    return Authority(box, "default", 14000, prompt=True)
+    """Acme=default, without delays and refused nonces."""
+    return Authority(box, "default", 14000, prompt=True, refused_percent=0)
 
 
 @pytest.fixture(name="slow", scope="session")

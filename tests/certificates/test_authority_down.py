@@ -5,7 +5,7 @@ import pathlib
 
 import many
 import pytest
-from authority import HERE, HOST, Authority, read_acme_files, start, state, wait_for_certificate
+from authority import HERE, HOST, Authority, issued_too_often, read_acme_files, start, state, wait_for_certificate
 
 FIRST = 800
 LIMITED_PORT = 14500
@@ -99,4 +99,5 @@ def test_it_refuses_nonces(box, crowd):
     for name in crowd:
         wait_for_certificate(box, name)
     assert_no_failure_counted(box, crowd)
+    assert issued_too_often(box, moody, crowd) == {}
     moody.stop()
