@@ -68,12 +68,13 @@ bool user_is_ours(const struct passwd *user)
 {
         const size_t length = strlen(USER_MARK);
 
-        /* In pw_gecos, room and phone numbers follow the first comma. */
+        /* With chfn(1), users can add room and phone numbers to pw_gecos, after a comma. */
         return strncmp(user->pw_gecos, USER_MARK, length) == 0 &&
                (user->pw_gecos[length] == 0 || user->pw_gecos[length] == ',');
 }
 
-/* Above this uid, useradd(8) finds no free uid: see UID_MAX in login.defs(5). */
+/* The highest uid to note. useradd(8) can still choose the next uid, 60000, which is UID_MAX in
+ * login.defs(5). */
 #define LAST_UID_MAX 59999
 
 /* Returns the highest uid that last_uid_put() has noted, or 0. */
@@ -102,8 +103,8 @@ int last_uid_put(uid_t uid)
         return text ? file_write(LAST_UID_FILE, text) : -ENOMEM;
 }
 
-/* useradd(8) chooses the uid after the highest one in use, which may be the uid of a removed user.
- */
+/* useradd(8) chooses the uid after the highest one in use. Without UID_MIN, this could be the uid
+ * of a removed user. */
 bool user_make(const char *name)
 {
         const uid_t last = files_last_uid();
@@ -262,7 +263,7 @@ int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode
         if (mkdir(parent, 0755) < 0 && errno != EEXIST)
                 return -errno;
         parent_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        /* Root owns the parent, so no other user can take the new name. */
+        /* Root owns the parent, so no other user can make a folder with the temporary name. */
         if (parent_fd < 0 || (mkdirat(parent_fd, unfinished, 0700) < 0 && errno != EEXIST))
                 return -errno;
         fd = openat(parent_fd, unfinished, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

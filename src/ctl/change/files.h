@@ -55,14 +55,15 @@ bool places_init(const Ctl *ctl, const char *name, Places *ret);
 bool place_exists(const char *path);
 
 /* Returns how many of the two files (certificate and key) exist, or -ENOMEM. Only root and the
- * customer can look into the folder. For other users, counts both files, because they may exist. */
+ * customer can look into the folder. For any other caller, counts both files, because they may
+ * exist. */
 int places_count_pair(const Places *places);
 
 /* Returns the text of an instance's file with the settings of ctl, to be freed. NULL: no memory. */
 char *instance_text(const Ctl *ctl);
 
-/* A fill() for folder_make(): puts a first page into a new document root. Clients see this page
- * until the customer replaces it. */
+/* Puts a first page into a new document root; for the parameter fill of folder_make(). Clients see
+ * this page until the customer replaces it. */
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata);
 
 /* The link HOME_LINK in a user's home leads SFTP users to the document root. If old is NULL, makes
@@ -82,9 +83,9 @@ int file_write(const char *path, const char *text);
 /* Removes a file. Also returns 0 if the file does not exist. */
 int file_remove(const char *path);
 
-/* Makes a folder with this owner, group and mode. Root owns the parent folder, which is made if it
- * is missing. The new folder gets its name only after fill() has put all content into it. If fill
- * is NULL, the folder is empty. */
+/* Makes a folder with this owner, group and mode. Makes the parent folder if it is missing. If it
+ * exists, root must own it. The new folder gets its name only after fill() has put all content into
+ * it. If fill is NULL, the folder is empty. */
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
                 int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
                             const void *userdata),
@@ -98,14 +99,14 @@ int snippet_folder_make(const char *config_dir, const char *name);
  * user must exist. */
 bool log_folder_make(const char *name);
 
-/* Renames a folder, and makes a link from the old name to the new one. Root owns the folder that
- * contains both names. Also returns 0 if the old name is already a link, or does not exist. */
+/* Renames a folder, and makes a link from the old name to the new one. Root must own the folder
+ * that contains both names. Also returns 0 if the old name is already a link, or does not exist. */
 int folder_rename(const char *from, const char *to);
 
 /* Renames a file or folder in a folder that root owns. Fails if the new name is in use. */
 int file_rename(const char *from, const char *to);
 
-/* Exchanges two files in one atomic step. Root owns their folder. */
+/* Exchanges two files in one atomic step. Root must own their folder. */
 int file_swap(const char *a, const char *b);
 
 /* Finds the first mount at a path or below it. A folder with a mount must not be removed: the

@@ -27,7 +27,7 @@ CtlStatus rename_prepare(Rename *rename);
  * it). Returns 0 or a negative errno; always call mentions_done(). */
 int rename_find_mentions(const Rename *rename, const char *name, Mentions *ret);
 
-/* The record of a rename is a drop-in of the service with the new name. The file name of the
+/* Each rename leaves a record: a drop-in of the service with the new name. The file name of the
  * drop-in contains the old name. Returns the path of the drop-in, to be freed. */
 #define RENAME_RECORD "renamed-"
 char *rename_record(const char *to, const char *from);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usermod(8) and userdel(8) refuse to change a user who has processes. But during a rename, the
- * customer's processes can continue, because a program that looks up the old name finds the second
- * name. So usermod and userdel run in their own PID namespace, where they see no other processes.
+ * The customer's processes continue during a rename, because the user keeps the old name as a
+ * second name. But usermod(8) and userdel(8) refuse to change a user who has processes. So both
+ * programs run in their own PID namespace, where they see no other processes.
  */
 #include <pwd.h>
 
@@ -25,8 +25,9 @@ static const char give_script[] =
         "    exit 1\n"
         "}\n";
 
-/* Removes the second name first, because usermod(8) does not add a range of subordinate ids that
- * another name of the same uid has. $1 and $2: the old and the new name. */
+/* Removes the old name first. While the old name has a range of subordinate ids, usermod(8) does
+ * not add this range to the new name, because both names have the same uid. $1 and $2: the old and
+ * the new name. */
 static const char remove_script[] =
         "uids=$(grep \"^$1:\" /etc/subuid || :)\n"
         "gids=$(grep \"^$1:\" /etc/subgid || :)\n"

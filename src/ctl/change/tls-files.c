@@ -96,7 +96,7 @@ static bool tls_files_exist(int folder)
         return any;
 }
 
-/* What the process with the customer's rights does in the folder of the instance. */
+/* The task of the process that has the customer's rights. */
 typedef struct TlsWork {
         Identity customer;
         int folder;
@@ -139,8 +139,8 @@ static int tls_files_work_put(const void *userdata, char **ret_text)
         return r;
 }
 
-/* A fill() for folder_make(): fills a new folder. Root still owns the new folder, so it is first
- * given to the customer. */
+/* Puts both files into a new folder; for the parameter fill of folder_make(). Root still owns the
+ * new folder, so it is first given to the customer. */
 static int tls_files_fill(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
 {
         TlsWork work = *(const TlsWork *)userdata;

@@ -169,8 +169,8 @@ static char *acme_read_account(const Check *check, const char *authority)
         return NULL;
 }
 
-/* Checks the account at the authority of an instance, unless an earlier instance has the same
- * authority. */
+/* Reports the CAA record that names the account at an instance's authority, unless an earlier
+ * instance has the same authority. */
 static void acme_check_account(Check *check, size_t number)
 {
         const Instance *instances = check->config->instances;

@@ -2,8 +2,8 @@
 /*
  * Checks the files in which administrators changed units of bellhop, for example with 'systemctl
  * edit': whether systemd accepts each line and has read the file, and whether bellhop has the unit
- * that the file is for. systemd-analyze(1) finds the lines that systemd ignores, because systemd
- * itself reports them only in the journal.
+ * that the file is for. To find the lines that systemd ignores, runs systemd-analyze(1), because
+ * systemd itself reports them only in the journal.
  */
 #include <glob.h>
 
@@ -144,7 +144,8 @@ static void dropins_note(Dropins *dropins, const char *path)
         if (is_folder)
                 unit[strlen(unit) - strlen(".d")] = 0;
         known = dropins_find_unit(dropins->check, unit, &is_ours);
-        /* Other software may have units whose names begin like ours. */
+        /* A unit with a file in drop_in_folders belongs to other software, and its name only begins
+         * like ours. */
         if (!is_ours && is_folder && !dropins_is_defined(unit))
                 finding_add(&dropins->check->findings, FINDING_DROP_IN_UNUSED,
                             (Place){ .file = path }, NULL, "bellhop has no such unit");

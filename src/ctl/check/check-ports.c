@@ -200,8 +200,8 @@ static void ports_add_unknown(Check *check, const char *unit, int error)
                     "the ports of %s: systemd does not answer (%s)", unit, strerror(-error));
 }
 
-/* Returns a running web server, or NULL. Adds findings about other web servers that the next boot
- * will start. */
+/* Returns a running web server, or NULL. Reports web servers that do not run now, but will start at
+ * the next boot. */
 static const char *ports_web_server(Check *check)
 {
         static const char *const servers[] = { "apache2.service", "nginx.service",

@@ -133,7 +133,7 @@ static void server_add_unjudged(InstanceCheck *inst, int r, char *said)
         reason_done(&reason);
 }
 
-/* Reports a missing file of the server. Returns whether one is missing. */
+/* Returns whether a file that the server needs is missing. If so, reports it. */
 static bool server_is_missing(InstanceCheck *inst)
 {
         const ServerType server = inst->instance->server;

@@ -9,7 +9,7 @@
 
 #define SNIPPET_MAX_BYTES (1024U * 1024)
 
-/* The directives to look for in the configuration language of a server. */
+/* The syntax of a server's snippets, and the directives to look for. */
 typedef struct Language {
         const char *files; /* a pattern of glob(7) */
         const char *ends;  /* each of these characters ends a directive */
@@ -18,8 +18,8 @@ typedef struct Language {
         const char *elsewhere[4]; /* with one of these directives, the usual document root may be
                                      missing */
         const char *handlers[4];  /* each of these may run PHP */
-        /* listen and targets are empty for Apache, which reports such directives itself
-         * (verdict.h). */
+        /* For Apache, the next two fields are empty, because Apache itself reports directives that
+         * open a port or name an application (verdict.h). */
         const char *listen;
         const char *targets[7]; /* each of these names an application */
 } Language;

@@ -109,9 +109,9 @@ static void targets_check_socket(const Target *target, const char *path)
         Identity own;
         int r;
 
-        /* A path in CONFIGTEST_FOLDER is not checked. This folder takes the place of the runtime
-         * folder only while the server tests its configuration, so the instance itself uses another
-         * path. */
+        /* While the server tests its configuration, CONFIGTEST_FOLDER replaces the instance's
+         * runtime folder. A path in CONFIGTEST_FOLDER is not checked, because the running instance
+         * uses another path. */
         if (path[0] != '/' || root < 0 || (targets_is_private(path) && !runs) ||
             strncmp(path, CONFIGTEST_FOLDER "/", strlen(CONFIGTEST_FOLDER "/")) == 0)
                 return;

@@ -139,9 +139,9 @@ static int tls_find_credentials(Pair *pair, bool *ret_closed)
         int r;
 
         (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
-        /* To answer, systemd has to load the unit, which is slow for thousands of instances. So
-         * this function does not ask about an instance that has a folder of certificates and no
-         * loaded unit. */
+        /* If systemd is asked about a unit, it has to load the unit, which is slow for thousands of
+         * instances. So this function asks only about an instance that has no folder of
+         * certificates, or whose unit is loaded. */
         if (!check->bus || (access(inst->tls, F_OK) == 0 && !units_find(&check->units, unit)))
                 return 0;
         r = bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed);
@@ -226,8 +226,8 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                                  "the certificate (%s) is not valid before %s", name, from);
                 break;
         case VALIDITY_ENDS_SOON:
-                /* This is normal for the certificate of an authority, which the authority renews,
-                 * and for a certificate that bellhop-acme may still renew in time. */
+                /* Ignores the certificate of an authority, which the authority renews, and a
+                 * certificate that bellhop-acme may still renew in time. */
                 if (is_leaf && !(tls_is_acme(pair) && tls_is_early(certificate, now)))
                         instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRES, path, advice,
                                          "the certificate (%s) expires in %ld days, on %s", name,
@@ -301,7 +301,7 @@ static void tls_judge_pair(const Pair *pair)
         tls_check_chain(pair, &chain);
         for (int i = 0; i < chain.n; i++)
                 tls_check_one(pair, chain.linked[i], i == 0, advice);
-        /* If snippets set a certificate, it may be the one for these hosts. */
+        /* If snippets set a certificate, it may be for the hosts that this certificate lacks. */
         if (pair->host || !pair->inst->sets_certificate)
                 tls_check_hosts(pair, chain.leaf, advice);
 }

@@ -108,8 +108,8 @@ static void units_check_router(Check *check)
                                                        ? metrics_fetch_explain(check->router_error)
                                                        : "it does not answer");
 
-                /* For root, this is an error, unless the router is not running and will read the
-                 * files at its start. Other users may have no access to the router. */
+                /* If root gets no answer, this is an error, unless the router is not running: then
+                 * it reads the files at its start. Other users may have no access to the router. */
                 if (finding && geteuid() == 0 && check->router_error != -ESHUTDOWN)
                         finding->severity = SEVERITY_ERROR;
         }
@@ -295,8 +295,8 @@ static void units_check_socket(InstanceCheck *inst)
         (void)name_unit(NAME_SOCKET_UNIT, inst->name, unit);
         if (units_is_active(check, unit))
                 return;
-        /* If the router has not read the file yet, the instance is still being added. Then the
-         * finding is only a warning. */
+        /* If the router has not read the instance's file yet, the instance may be new, and
+         * 'bellhopctl apply' starts its socket. So the finding is only a warning. */
         is_new = is_stale(check->loaded, changed_file(inst->instance->file));
         finding = instance_finding(inst, FINDING_SOCKET_NOT_STARTED, NULL,
                                    is_new ? ADVICE_APPLY : NULL, "%s is %s", unit,
@@ -338,7 +338,8 @@ static bool units_outlive_suspension(const InstanceCheck *inst, const char *unit
                has_started_before(started, changed_file(inst->instance->file));
 }
 
-/* Returns the folder that a running instance can't see, or NULL. */
+/* Returns the folder of certificates or of snippets if a running instance can't see it. Otherwise,
+ * returns NULL. */
 static const char *units_new_folder(const InstanceCheck *inst, uint64_t pid)
 {
         if (units_lacks_folder(inst->tls, pid))

@@ -92,7 +92,7 @@ typedef struct InstanceCheck {
 #define instance_finding(inst, kind, file, ...) \
         finding_add(&(inst)->check->findings, kind, (Place){ (inst)->name, file, 0 }, __VA_ARGS__)
 
-/* Adds a finding that says that the instance's user can't read path, and why. */
+/* Adds a finding with the reason why the instance's user can't read the file at path. */
 void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path,
                          const char *advice, const Access *access);
 
@@ -126,7 +126,7 @@ void check_pages(InstanceCheck *inst);
 void check_server(InstanceCheck *inst);
 void check_instance_units(InstanceCheck *inst);
 
-/* Checks whether the instance can reach the application that a line of a snippet for Apache names.
+/* A line of a snippet for Apache names an application. Checks whether the instance can reach it.
  * text: a URL, or unix:PATH|URL. */
 void instance_check_target(InstanceCheck *inst, const char *file, unsigned line, const char *text);
 

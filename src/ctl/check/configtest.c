@@ -147,8 +147,8 @@ static int configtest_start(const ConfigTest *configtest, int output, const sigs
         return pid < 0 ? -errno : pidfd;
 }
 
-/* Reads some output. If the output becomes too long, drops its beginning, because an error is at
- * its end. Returns false if there is nothing more to read. */
+/* Reads some output. If the output becomes too long, drops its beginning, because the error is
+ * usually the last message. Returns false if there is nothing more to read. */
 static bool configtest_take_output(Watch *watch)
 {
         ssize_t n;

@@ -150,10 +150,10 @@ static char *reason_skip_place(const char *file, char *text, unsigned *ret)
         return text + length + used;
 }
 
-/* Reads "Syntax error on line 7 of A: Syntax error on line 3 of B: what". In such a line, Apache
- * names each file that includes the next one. If the line begins with a number such as AH00526, it
- * names only one file, and the following line has the error. next: the following line. Returns
- * false if the line has another form. */
+/* Reads "Syntax error on line 7 of A: Syntax error on line 3 of B: what". Here, the error is in
+ * file B, which file A includes. If the line begins with a number such as AH00526, it names only
+ * one file, and the following line has the error. next: the following line. Returns false if the
+ * line has another form. */
 static bool reason_take_syntax(const Line *line, char *next, Reason *ret)
 {
         char *text = strstr(line->text, SYNTAX_ERROR), *end, *what;
