@@ -29,8 +29,8 @@ bool trusted_proxies_have(const TrustedProxies *proxies, const Address *peer)
         return false;
 }
 
-/* Parses strictly, because a trusted proxy can claim to speak for any client. *ret_bits: the length
- * of the prefix. It counts the bits of the IPv6 address or, for IPv4, of the IPv4-mapped IPv6
+/* Parses strictly, because the router believes what a trusted proxy says about its client. *ret is
+ * an IPv6 address, for IPv4 an IPv4-mapped one. *ret_bits: the length of the prefix in bits of this
  * address. */
 static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
 {
@@ -93,7 +93,8 @@ static int router_parse_proxy(SettingsFile *file, Span word, void *target)
 static const Setting router_settings[] = {
         { SETTING("SniffTimeoutSec", setting_parse_timespan, sniff_timeout_usec), MORE_THAN_0 },
         /* With less than 4K, the router could refuse ordinary browsers, whose TLS ClientHello may
-         * be large. More than 1M would not fit into the kernel's receive window. */
+         * be large. Sniffed bytes stay in the connection's receive buffer, in which more than 1M
+         * may not fit. */
         { SETTING("SniffMaxBytes", setting_parse_size, sniff_max_bytes), .low = 4096,
           .high = 1048576, .range = "from 4K to 1M" },
         { SETTING("HandoffTimeoutSec", setting_parse_timespan, handoff_timeout_usec), MORE_THAN_0 },
@@ -112,8 +113,8 @@ static const Setting router_settings[] = {
 static const SettingsTable router_table = { "Router", router_settings,
                                             ELEMENTSOF(router_settings) };
 
-/* A file with a mistake is ignored completely, because some of its settings may have the opposite
- * effect if the others are missing. */
+/* A file with a mistake is ignored completely, because its other settings alone may do the opposite
+ * of what the administrator wants. */
 static int router_settings_load_file(Config *config, const char *path)
 {
         SettingsFile file = { .path = path, .config = config };

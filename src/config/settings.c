@@ -77,8 +77,8 @@ static int settings_unknown_key(SettingsFile *file, const SettingsTable *table, 
                 if (used < sizeof(known))
                         used += (size_t)snprintf(known + used, sizeof(known) - used, " %s=", name);
         }
-        /* If more than a third of the letters differ, the key is not a mistyped form of the nearest
-         * one. */
+        /* The user did not mean the nearest known key if more than a third of its letters
+         * differ. */
         if (least <= strlen(nearest) / 3)
                 return problem_add(file, nearest, "unknown key %.*s= in [%s]; did you mean %s=?",
                                    PROBLEM_SHOWN(key), table->section, nearest);
@@ -147,9 +147,9 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
         return r;
 }
 
-/* Routes in a file can take connections from other instances. So the file must belong to root, or
- * to our own user if we run without root, and only its owner may write to it. Returns the error, or
- * NULL. */
+/* Anyone who can write to the file can direct connections of other instances to their own instance.
+ * So the file must belong to root or to the user that runs this process, and only its owner may
+ * write to it. Returns the error, or NULL. */
 static const char *settings_check_file(const struct stat *st)
 {
         if (!S_ISREG(st->st_mode))
@@ -175,8 +175,8 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
         if (fd < 0) {
                 if (errno == ENOENT)
                         return 0;
-                /* These errors concern the whole process; any other error concerns only the file,
-                 * and is a problem of this file. */
+                /* These errors concern the whole process; any other error concerns only this file,
+                 * and is reported as a problem. */
                 if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
                         return -errno;
                 return problem_add(file, NULL, "can't be read: %m; make it readable (chmod a+r)");

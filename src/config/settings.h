@@ -42,12 +42,12 @@ typedef struct SettingsTable {
 int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, void *base);
 
 /* Reads a whole file. The caller frees *ret. If the file does not exist, returns 0 and sets *ret to
- * NULL. Does the same, and adds a problem, if the file can't be used, for example because other
- * users can write to it. */
+ * NULL. If the file can't be used, for example because other users can write to it, does the same,
+ * and also adds a problem. */
 int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size);
 
-/* Sets *ret to whether the value means yes. If it means neither yes nor no, returns false, and
- * leaves *ret unchanged. */
+/* Sets *ret to true if the value means yes, and to false if it means no. If it means neither,
+ * returns false, and leaves *ret unchanged. */
 bool setting_is_bool(Span value, bool *ret);
 
 /* Returns the index of the name that equals the value, or -1. */
@@ -60,7 +60,7 @@ int setting_parse_size(SettingsFile *file, Span value, void *target);     /* uin
 int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uint64_t */
 
 /* At most this many problems are reported for a file. If the file is not a configuration file but,
- * for example, a log, each of its lines is a mistake. */
+ * for example, a log, each of its lines is a mistake, and the first ones are enough. */
 #define PROBLEMS_PER_FILE_MAX 20
 
 /* The arguments for %.*s that show a value in a problem. A long value is cut off. */

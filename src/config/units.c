@@ -14,8 +14,8 @@
 #define DROP_IN     "/50-network.conf"
 #define SENDMAIL    "/50-sendmail.conf"
 
-/* Returns the path of a drop-in of the instance, or of the folder of its drop-ins if file is "".
- * The caller frees the path. Returns NULL if memory runs out. */
+/* Returns the path of the instance's folder of drop-ins, with file appended. file: a slash and the
+ * name of a drop-in, or "". The caller frees the path. Returns NULL if memory runs out. */
 static char *units_path(const char *dir, const char *name, const char *file)
 {
         char unit[NAME_UNIT_MAX];
@@ -87,7 +87,8 @@ int units_write_wanted(const char *dir, const char *name, Network network)
 }
 
 /* Whether sbin/sendmail is a file in sbin, or a link to a file in sbin. If it is a link to a file
- * in another folder, a mount on the link would hide that file, which instances may need. */
+ * in another folder, a mount at the path of the link would hide that file, because systemd follows
+ * the link. Instances may need the file. */
 static bool units_has_sendmail(const char *sbin)
 {
         _cleanup_free_ char *path = text_format("%s/sendmail", sbin);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes links that add to the template units of an instance. One link makes bellhop.target want
- * the hand-off socket at boot. For an instance with a network, another link is a drop-in of
+/* All instances share the template units bellhop@.service and bellhop@.socket. These functions
+ * write links that set up the units of one instance. One link makes bellhop.target want the
+ * hand-off socket at boot. For an instance with a network, another link is a drop-in of
  * bellhop@NAME.service: it leads to a file that all instances with the same Network= share.
- * Generators of systemd use this code, so it never asks systemd. A new instance needs no
- * daemon-reload, because its drop-in is written before systemd first loads its unit. */
+ * Generators of systemd use this code. systemd does not answer while they run, so this code never
+ * asks systemd. A new instance needs no daemon-reload, because its drop-in is written before
+ * systemd first loads its unit. */
 #pragma once
 
 #include "config/config.h"
@@ -28,12 +30,12 @@ int units_write_wanted(const char *dir, const char *name, Network network);
 /* Writes a drop-in for bellhop@.service that makes instances see our sendmail in sbin (the
  * machine's /usr/sbin). If sbin has no sendmail, systemd would have to make an empty file there, on
  * the machine itself, as the mount point. In this case, the drop-in instead mounts a folder of
- * links over the whole folder sbin. This function makes the folder of links below copies. Returns 0
- * or a negative errno. */
+ * links over the whole folder sbin. This function makes that folder of links in the folder
+ * 'copies'. Returns 0 or a negative errno. */
 int units_write_sendmail(const char *dir, const char *sbin, const char *copies);
 
 /* Makes systemd use the changed files in UNITS_GENERATED_DIR without a daemon-reload, but only for
  * units that are not loaded. systemd unloads the service of an instance when the service and its
  * socket are stopped and no other unit wants them. bellhop.target wants the sockets that existed at
- * boot. */
+ * boot, so the units of these instances stay loaded. */
 int units_announce(void);
