@@ -3,7 +3,7 @@
  * Walks along a path. Opens each folder or link on the path, and finally the file, with our own
  * rights and with O_PATH, which gives no access to the content. After each open(), asks the kernel
  * whether the user has access to the opened folder or file. Does not ask about folders that the
- * sandbox of an instance replaces.
+ * sandbox of an instance replaces, such as /home (ProtectHome=tmpfs).
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -44,8 +44,7 @@ static const char *access_path(const Walk *walk)
         return walk->path[0] ? walk->path : "/";
 }
 
-/* Changes only the ids that count for access to files. If the effective ids changed too, the user
- * could send signals to this process. */
+/* Changes only the ids that count for access to files, so this process keeps its other rights. */
 static int access_become(const Identity *who)
 {
         if (setgroups((size_t)who->n_groups, who->groups) < 0)

@@ -28,8 +28,8 @@ typedef struct Access {
 } Access;
 
 /*
- * Finds out whether the user has access to the target of an absolute path: mode (R_OK, X_OK,
- * ...) to the target itself, and X_OK to each folder on the way. The answer is in ret->error.
+ * Finds out whether the user has access to the target of an absolute path. mode: the access to the
+ * target itself (R_OK, X_OK, ...); each folder on the way needs X_OK. The answer is in ret->error.
  * replaced: a NULL-terminated array of folders that the sandbox of an instance replaces, so their
  * modes do not count. Returns 0 or a negative errno; -EPERM if the caller is neither root nor the
  * user.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The child process writes its answer into a pipe: first the result of work(), then the text that
- * work() has set. */
+/* Calls a function work() in a child process. The child writes its answer into a pipe: first the
+ * result of work(), then the text that work() has set. */
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
@@ -105,7 +105,7 @@ static int as_customer_finish(int fd, char **ret_text)
 
 /* Kills the process, and waits at most a second for its end. A process that is waiting for a file
  * system ends only when the file system answers. A file system that the customer mounted (FUSE) may
- * never answer. In this case, leaves the process behind. */
+ * never answer. So the process may outlive this function. */
 static void as_customer_end(pid_t pid)
 {
         _cleanup_close_ int fd = pidfd_open(pid, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls systemd's D-Bus interface: see org.freedesktop.systemd1(5). Other files of bellhopctl know
- * only the names of properties. */
+/* Calls systemd's D-Bus interface: see org.freedesktop.systemd1(5). No other file of bellhopctl
+ * does this. */
 #include "ctl/ask/bus.h"
 #include "util/array.h"
 #include "util/cleanup.h"

@@ -72,8 +72,8 @@ static int certificate_note_pass_phrase(char *buffer, int size, int writing, voi
 }
 
 /* Whether OpenSSL reads a private key of this kind quickly. For a key of another kind, such as DSA,
- * OpenSSL computes the public key, which can take months if the key is as large as the file may be.
- * Servers do not use the other kinds. */
+ * OpenSSL computes the public key, which can take months for a key as large as the largest allowed
+ * file. Servers do not use the other kinds. */
 static bool certificate_is_cheap_kind(int nid)
 {
         return nid == EVP_PKEY_RSA || nid == EVP_PKEY_RSA_PSS || nid == EVP_PKEY_EC ||

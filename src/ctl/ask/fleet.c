@@ -168,8 +168,9 @@ static FleetState fleet_state_of(const Fleet *fleet, const char *name)
 
 #define FOR_ALL (FLEET_FOR_LIST | FLEET_FOR_STATUS | FLEET_FOR_APPLY)
 
-/* The questions to systemd about services. Each question is asked only about instances in one of
- * the states of its row, and only if the depth that fleet_load() got is in its row. */
+/* The questions to systemd about services. fleet_load() asks a question only about instances whose
+ * state is in the field states of the row, and only if its own argument depth is in the field
+ * depths. */
 static const struct {
         const char *interface, *property;
         PropertyKind kind;
@@ -290,7 +291,7 @@ static void fleet_finish(FleetEntry *entry)
         if (entry->last_used == 0)
                 entry->last_used = state.last_handoff_usec / 1000000;
         /* Neither the router nor the instance knows hand-offs from before its own start. If both
-         * know none, the end of the service is the best known time. */
+         * know none, the time when the service ended is the best estimate. */
         if (entry->last_used == 0 && entry->inactive_usec != UNKNOWN)
                 entry->last_used = entry->inactive_usec / 1000000;
         /* The result shows that the service is ending because of a failure. */

@@ -82,13 +82,13 @@ void fleet_done(Fleet *fleet);
 /* The network that the running service has, or that a stopped service gets at its next start. */
 Network fleet_network(const FleetEntry *entry);
 
-/* The state to show to people: FLEET_SUSPENDED if the instance is suspended, unless entry->state is
- * FLEET_OFF, FLEET_FAILED or FLEET_UNKNOWN; otherwise entry->state. */
+/* The state to show to people: entry->state, but FLEET_SUSPENDED for a suspended instance that is
+ * idle, starting, active or stopping. */
 FleetState fleet_shown_state(const FleetEntry *entry);
 
-/* Whether the router has not read its files since the change at changed_nsec: 1, 0, or a negative
- * errno. Also returns 0 if the router is not running, because it reads the files at its next
- * start. */
+/* Returns 1 if the router has not read its files since the time changed_nsec, 0 if it has read
+ * them, or a negative errno. Also returns 0 if the router is not running, because it reads the
+ * files at its next start. */
 int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec);
 
 /* Returns NULL if no entry has that name. */
@@ -101,11 +101,11 @@ typedef struct FleetCertificate {
 
 /*
  * Summarizes the certificates of an instance and its hosts. Returns 0 or a negative errno: -ENOENT
- * if there is no certificate, and so no HTTPS; -EACCES if one is not readable; -EAGAIN if systemd
- * does not answer; another one if a certificate is invalid. If the service has the certificate as a
- * credential of systemd, its server does not use the file of the certificate. This function asks
- * systemd about the credential if the fleet has only this instance. In a larger fleet, to save
- * time, it asks only if the file does not exist.
+ * if there is no certificate, and so no HTTPS; -EACCES if a certificate is not readable; -EAGAIN if
+ * systemd does not answer; any other errno if a certificate is invalid. If systemd passes a
+ * certificate to the service as a credential, the server uses the credential instead of the
+ * instance's certificate file. This function asks systemd about the credential if the fleet has
+ * only this instance. In a larger fleet, to save time, it asks only if that file does not exist.
  */
 int fleet_certificate(const Ctl *ctl, const Fleet *fleet, const char *name, const Hosts *hosts,
                       FleetCertificate *ret);

@@ -27,7 +27,7 @@ const struct LimitRow limits[LIMITS] = {
         [LIMIT_DISK] = { "disk-max", "DiskMax", NULL, "a size of 16M or more, such as 10G" },
 };
 
-/* Parses a whole number of bytes, or of the unit that follows it, such as "1G". */
+/* Parses a size such as "512M" or "1G". A number without a letter is in bytes. */
 static bool limits_parse_size(Span text, uint64_t *ret)
 {
         static const char letters[] = "KMGT";

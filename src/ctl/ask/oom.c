@@ -31,9 +31,9 @@ static int oom_note(OomKills *kills, const char *instance, uint64_t usec)
         return array_append(kills->kills, kills->n, kill);
 }
 
-/* Notes the kill that the line reports, for the instance that its field UNIT names. The field can
- * be trusted: oom_read_journal() selects lines with _UID=0, and only programs of root can write
- * such a line. */
+/* Notes the kill that the present line of the journal reports. The line's field UNIT names the
+ * service of the instance, and can be trusted: oom_read_journal() selects lines with _UID=0, and
+ * only programs of root can write such a line. */
 static int oom_note_line(OomKills *kills, sd_journal *journal)
 {
         static const char field[] = "UNIT=";

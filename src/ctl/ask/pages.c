@@ -42,9 +42,9 @@ static bool pages_is_first(const char *folder, const char *name)
         return !folder[0] && strncmp(name, "index.", strlen("index.")) == 0;
 }
 
-/* Whether the customer has probably closed the folder or page on purpose, so that it is not a
- * mistake. The customer must own it, and it must be a folder without rights for its owner, or a
- * page other than the first page. */
+/* Whether the customer has probably removed the rights to the folder or page on purpose, not by
+ * mistake. This is assumed if the customer owns it, and it is a folder without rights for its
+ * owner, or a page other than the first page. */
 static bool pages_is_meant(const Walk *walk, const char *folder, const char *name,
                            const struct stat *st)
 {

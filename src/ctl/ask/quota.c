@@ -7,8 +7,7 @@
 #include "ctl/ask/quota.h"
 #include "util/cleanup.h"
 
-/* The same as QCMD() of <sys/quota.h> for a user's quota. All other names that are needed here are
- * in <linux/quota.h>. */
+/* The same as QCMD() of <sys/quota.h> for a user's quota. */
 #define USER_COMMAND(command) ((unsigned)(command) << SUBCMDSHIFT | USRQUOTA)
 
 /* Uses quotactl_fd(2), which accepts any folder. quotactl(2) would need the path of the device. */

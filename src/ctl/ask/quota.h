@@ -18,8 +18,8 @@ typedef struct Quota {
 /* Gets the quota on the file system of the folder. Returns a QuotaState or a negative errno. */
 int quota_get(const char *folder, uid_t uid, Quota *ret);
 
-/* Sets the limit max, rounded up to KiB. UINT64_MAX removes the limit. Other limits of the user are
- * kept. */
+/* Sets the user's limit on the file system of the folder to max, rounded up to whole KiB.
+ * UINT64_MAX removes the limit. Other limits of the user are kept. */
 int quota_set(const char *folder, uid_t uid, uint64_t max);
 
 /* The rounded limit that quota_set() sets. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Computes changes per second from two states of the fleet (all instances). Pure, but allocates
- * memory. */
+/* Computes rates, such as hand-offs per second, from two states of the fleet (all instances). Pure,
+ * but allocates memory. */
 #pragma once
 
 #include "ctl/ask/fleet.h"
@@ -20,8 +20,8 @@ typedef struct Rates {
 /*
  * Returns an array, to be freed; NULL: memory ran out. The first element is for all instances
  * together, and is the only one with a known value of 'accepted'. Each further element is for one
- * instance in now->entries. They are sorted by hand-offs, and the instance with the most comes
- * first. seconds: the time between the two states. The names belong to now.
+ * instance in now->entries; the instance with the most hand-offs comes first. seconds: the time
+ * between the two states. The names belong to now.
  */
 Rates *rates_new(const Fleet *before, const Fleet *now, double seconds);
 

@@ -65,8 +65,9 @@ static uint64_t stale_nsec(const struct statx_timestamp *time)
         return (uint64_t)time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
 }
 
-/* The last change of one of the instance's folders, and of the files in it. The creation of the
- * folder does not count, because bellhopctl add creates empty folders. */
+/* Returns the time of the last change of an instance's folder or of a file in it; kind selects the
+ * folder. The creation of the folder does not count, because bellhopctl add creates empty
+ * folders. */
 static uint64_t stale_changed_own(NamePath kind, const char *config_dir, const char *name,
                                   uint64_t *ret_made)
 {

@@ -28,15 +28,15 @@ uint64_t changed_router(const char *config_dir);
 
 /* The last change of the snippets, the certificate and the key of one instance. They are in two
  * folders. *ret_made: the time when the newer folder was created; 0: unknown. A server that was
- * started earlier does not see this folder. A snippet folder that has never been used does not
- * count. */
+ * started earlier does not see this folder. For *ret_made, a snippet folder that has not changed
+ * since its creation does not count. */
 uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *ret_made);
 
 /* Gets the path of the usual document root, which may not exist. */
 void document_root_of(const char *name, char ret[static PATH_MAX]);
 
-/* Finds the newest folder that belongs to one of the hosts, below the document root. ret: the path
- * of the folder, if there is one. Returns the time when the folder was created, because later
+/* A host can have its own folder in the document root. Finds the newest of these folders. ret: the
+ * path of the folder, if there is one. Returns the time when the folder was created, because later
  * changes in the folder need no reload; 0: there is no such folder. */
 uint64_t made_host_folder(const char *document_root, const Hosts *hosts, char ret[static PATH_MAX]);
 
@@ -56,7 +56,8 @@ typedef struct ReadFiles {
         uint64_t others; /* the value of Instance.others in these files */
 } ReadFiles;
 
-/* dir: the folder of the state file; NULL: there is no report. pid: the instance's main process. */
+/* dir: the folder of the state file; if dir is NULL, both fields are UNKNOWN. pid: the instance's
+ * main process. */
 ReadFiles stale_read_files(const char *dir);
 ReadFiles stale_read_files_of(uint64_t pid);
 

@@ -18,8 +18,8 @@
 /* The longest wait for bellhop-usage to write its newest figures. */
 #define FRESH_USEC UINT64_C(5000000)
 
-/* The process id of bellhop-usage, which holds the lock while it runs. 0: no process holds the
- * lock. */
+/* Returns the process id of bellhop-usage, which holds a lock on the file "lock" while it runs; 0:
+ * no process holds the lock. */
 static pid_t usage_find_process(const Ctl *ctl)
 {
         struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
@@ -49,8 +49,8 @@ static int usage_is_month(const struct dirent *entry)
         return month_name_is_valid(entry->d_name);
 }
 
-/* The account of a removed instance, such as "alice~20261129T131500Z", also belongs to the name
- * "alice". */
+/* Whether the account is of an instance with that name, or of a removed instance that had the name:
+ * "alice~20261129T131500Z" had the name "alice". */
 static bool usage_is_of(const Account *account, const char *name)
 {
         const size_t length = strlen(name);

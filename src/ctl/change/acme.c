@@ -34,7 +34,8 @@ static bool acme_is_used(const Config *config)
 }
 
 /* Whether the last start or reload of bellhop-acme was before the time "changed": 1, 0, or a
- * negative errno. Each start and each reload changes the state of the unit. */
+ * negative errno. systemd has the time of the last change of the unit's state, and each start and
+ * each reload changes the state. */
 static int acme_is_stale(const Change *change, uint64_t changed)
 {
         uint64_t since = UNKNOWN;

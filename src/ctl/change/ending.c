@@ -29,8 +29,8 @@ bool ending_stop(Change *change, const char *name)
         return change->ctl->dry_run || change_unit("reset-failed", pattern);
 }
 
-/* Removes the drop-in with the network, and makes systemd read the units again if it keeps the
- * network in a loaded unit. */
+/* Removes the drop-in with the network. If a loaded unit still has the network, makes systemd read
+ * all unit files again. */
 bool ending_forget_network(Change *change, const char *name)
 {
         bool is_private = true;

@@ -52,7 +52,7 @@ static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *ent
                 return NEED_RELOAD;
         if (read.nsec != UNKNOWN)
                 return 0;
-        /* The instance does not report when it read its files. It has certainly read changes that
+        /* This instance does not report when it read its files. It has certainly read changes that
          * are older than its process, but may have missed later changes. */
         return started == UNKNOWN || is_stale(started, changed) || is_stale(started, own)
                        ? NEED_UNKNOWN
@@ -157,8 +157,8 @@ static bool enforce_write_drop_ins(Enforce *enforce)
                     change_good(name, units_write(UNITS_GENERATED_DIR, name,
                                                   fleet->entries[i].instance->network)))
                         continue;
-                /* The instance is not restarted: without its drop-in, it would start again with its
-                 * old network. */
+                /* After this error, the instance is not restarted: without its new drop-in, it
+                 * would get its old network again. */
                 enforce->needs[i] &= ~(unsigned)(NEED_RENEW | NEED_RESTART);
                 good = false;
         }
