@@ -161,7 +161,7 @@ static CtlStatus rename_check_new_places(const Rename *rename)
 }
 
 /* Checks that nothing is mounted in the folders of the instance: a mount point can't be renamed,
- * and the settings of the mount have the old name. */
+ * and fstab(5) or a mount unit would still have the old name. */
 static CtlStatus rename_check_mounts(const Rename *rename)
 {
         const Places *old = &rename->old;

@@ -14,7 +14,7 @@
 int self_signed_make(const char *config_dir, const char *instance, const char *host,
                      const Hosts *hosts, AcmeKeyType type, bool replace);
 
-/* A TlsUse for tls_files_use_key(): makes a request for a certificate. hosts: the Hosts for the
- * request, with at least one host or wildcard. *ret_text: the request, PKCS #10 in PEM form.
- * Returns 0, -ENOTSUP if OpenSSL can't sign with this key, or -ENOMEM. */
+/* A TlsUse for tls_files_use_key(): makes a request for a certificate. hosts: a Hosts, with at
+ * least one host or wildcard; the request names all its hosts. *ret_text: the request, PKCS #10 in
+ * PEM form. Returns 0, -ENOTSUP if OpenSSL can't sign with this key, or -ENOMEM. */
 int request_make(int folder, EVP_PKEY *key, const void *hosts, char **ret_text);

@@ -57,7 +57,8 @@ static bool dropins_has_file(const Check *check, const char *name)
 
 /* unit: the unit that an administrator's file is for. Returns the name of the unit to ask systemd
  * about: for a template, that of the first instance. The caller frees the name. Returns NULL if
- * bellhop has no such unit. *ret_is_ours: true also for a template if there are no instances. */
+ * bellhop has no such unit, or for a template if there is no instance. *ret_is_ours: whether
+ * bellhop has such a unit. */
 static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_is_ours)
 {
         const Config *config = check->config;
