@@ -69,7 +69,7 @@ int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uin
         (int)((value).size > PROBLEM_SHOWN_MAX ? PROBLEM_SHOWN_MAX : (value).size), \
                 (const char *)(value).data
 
-/* Adds a problem at the present line of file. meant: as in Problem. Returns 0 or -ENOMEM. */
+/* Adds a problem about the line file->line. meant: as in Problem. Returns 0 or -ENOMEM. */
 int problem_add(SettingsFile *file, const char *meant, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 

@@ -17,8 +17,8 @@
  * because each daemon-reload removes that folder, while instances still use the links. */
 #define UNITS_SBIN_COPIES "/run/bellhop-sbin"
 
-/* Writes or removes the drop-in of an instance in dir, depending on its network. Returns 0 or a
- * negative errno. */
+/* If the network needs a drop-in, writes the instance's drop-in into dir; otherwise removes it.
+ * Returns 0 or a negative errno. */
 int units_write(const char *dir, const char *name, Network network);
 
 /* Whether units_write() would change anything. */

@@ -24,7 +24,7 @@ typedef struct Walk {
         Pages *pages;
 } Walk;
 
-/* Opens a folder. folder: its path below the root; "": the root itself. */
+/* Opens a folder. folder: its path below the document root; "": the document root itself. */
 static int pages_open_folder(const Walk *walk, const char *folder)
 {
         const struct open_how how = {
