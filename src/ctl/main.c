@@ -14,8 +14,8 @@
 
 #define HELP_HINT "Try 'bellhopctl --help'."
 
-/* For a long option, getopt_long() returns this number plus the index in options[]. This number is
- * larger than the code of every letter. */
+/* For a long option, getopt_long() returns this number plus the index in options[]. For a short
+ * option, it returns the code of the letter, which is always smaller. */
 #define LONG_ONLY 256
 
 /* Prints the heading above the options of certain verbs. The parameter "of" lists these verbs, in
@@ -96,8 +96,8 @@ static void main_fill_getopt(const Verb *verb, Getopt *ret)
         ret->options[n] = (struct option){ NULL, 0, NULL, 0 };
 }
 
-/* Returns the first word that is the name of a verb. Options are parsed after this, because
- * different verbs can have options with the same name. */
+/* Returns the first word that is the name of a verb. The verb must be known before the options are
+ * parsed, because different verbs can have options with the same name. */
 static const Verb *main_guess_verb(int argc, char *argv[])
 {
         const Verb *verb = NULL;
@@ -119,8 +119,7 @@ static const Option *main_option(int c)
         return NULL;
 }
 
-/* Whether a verb with this argument can be followed by n words. argument: in the form of
- * Verb.argument. */
+/* Whether n words can follow a verb. argument: the Verb.argument of this verb. */
 static bool main_words_fit(const char *argument, int n)
 {
         Span list = span_from_string(argument ? argument : ""), word;

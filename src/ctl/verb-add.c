@@ -198,9 +198,9 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
                 needs[LIMIT] = needs[LIMIT] || add->limits[kind];
         needs[INSTANCE_FILE] = !add->has_file;
         needs[SOCKET] = listens == 0;
-        /* A running instance does not see a folder that was made after its start. */
+        /* A running instance does not see a TLS folder that was made after its start. */
         needs[SERVER] = needs[CERTIFICATE] && runs == 1;
-        /* A router that does not answer may lack the instance. */
+        /* If the router does not answer, it may not have read the instance's file. */
         needs[ROUTER] = !add->has_file || router_knows(ctl->runtime_dir, add->name) != 1;
         if (ctl->later)
                 needs[SOCKET] = needs[SERVER] = needs[ROUTER] = false;
@@ -234,8 +234,8 @@ static bool add_sign(Add *add)
         return add->has_signed;
 }
 
-/* Asks the router whether it has the instance now. The result of systemctl(1) does not show this,
- * because the reload continues after a time-out of systemctl(1). */
+/* Asks the router whether it has the instance now. The exit status of systemctl(1) does not show
+ * this: if systemctl(1) fails because of a time-out, the reload continues. */
 static Done add_ask_router(const Add *add)
 {
         const Ctl *ctl = add->change.ctl;
@@ -374,9 +374,10 @@ static void add_undo(Add *add, int step)
                 (void)change_unit("stop", name_unit(NAME_SOCKET_UNIT, add->name, unit));
 }
 
-/* Undoes the steps from last back to the first one. failed: the step at which add ended, because
- * the step failed or because a signal arrived. A step that failed left nothing behind, so "last"
- * is the step before it. A step in which a signal arrived was completed, so "last" is that step. */
+/* Undoes the steps from step "last" back to the first step. failed: the step at which add ended,
+ * because the step failed or because a signal arrived. A step that failed left nothing behind, so
+ * "last" is the step before it. A step in which a signal arrived was completed, so "last" is that
+ * step. */
 static CtlStatus add_undo_all(Add *add, const bool needs[static STEPS], int last, int failed)
 {
         for (int i = last; i >= 0; i--)
@@ -551,8 +552,8 @@ static CtlStatus add_check_words(const Ctl *ctl, const char *name)
         return CTL_USAGE;
 }
 
-/* Waits for the certificate. bellhop-acme may still have the state of an earlier instance with this
- * name, which does not count. */
+/* Waits for the certificate. If bellhop-acme still has the state of an earlier instance with this
+ * name, that state is ignored. */
 static CtlStatus add_wait(Add *add)
 {
         const Ctl *ctl = add->change.ctl;

@@ -390,8 +390,8 @@ static CtlStatus cert_request(const Ctl *ctl, const char *name, const char *host
                        : CTL_FAILED;
 }
 
-/* Makes a request or a self-signed certificate. If host is NULL, includes all hosts of the
- * instance. */
+/* Makes a certificate request or a self-signed certificate. If host is NULL, includes all hosts of
+ * the instance. */
 static CtlStatus cert_for_hosts(const Ctl *ctl, const char *name, const char *host,
                                 const Hosts *all)
 {
@@ -490,7 +490,7 @@ static int cert_print_public_key(int folder, EVP_PKEY *key, const void *userdata
         return out && fclose(out) == 0 && good ? 0 : -ENOMEM;
 }
 
-/* Reads the public part of the present key. */
+/* Reads the public part of the installed key. */
 static CtlStatus cert_read_public_key(const Ctl *ctl, const char *name, const char *host,
                                       EVP_PKEY **ret)
 {
@@ -505,8 +505,8 @@ static CtlStatus cert_read_public_key(const Ctl *ctl, const char *name, const ch
         return *ret ? CTL_FINE : output_no_memory();
 }
 
-/* Reads the pair from the files. If files has no key, reads the public part of the present key. The
- * caller frees the pair, even if the status is not CTL_FINE. */
+/* Reads the pair from the files. files: as in cert_install(). If files[1] is NULL, takes the public
+ * part of the installed key. The caller frees the pair, even if the status is not CTL_FINE. */
 static CtlStatus cert_read_pair(const Ctl *ctl, const char *name, const char *host, char *files[],
                                 TlsPair *pair)
 {
@@ -541,7 +541,8 @@ static CtlStatus cert_check_user(const char *name)
         return CTL_FAILED;
 }
 
-/* A TlsMake for tls_files_put(): returns new references to the pair of cert_install(). */
+/* The function that tls_files_put() calls to get the pair: returns new references to the pair of
+ * cert_install(). */
 static int cert_share_pair(const void *userdata, TlsPair *ret)
 {
         const TlsPair *pair = userdata;
@@ -581,7 +582,7 @@ static CtlStatus cert_check_covers(const TlsPair *pair, const char *host)
 }
 
 /* Installs a certificate. files: the paths of the certificate and its key; or the path of the
- * certificate and NULL, if the certificate is for the present key. */
+ * certificate and NULL, if the certificate is for the installed key. */
 static CtlStatus cert_install(const Ctl *ctl, const char *name, const char *host, char *files[])
 {
         TlsPair pair = { .chain = NULL };

@@ -171,15 +171,15 @@ static int check_print_json(const Output *output, const Findings *findings)
         return table_print(&table);
 }
 
-/* If at least this many instances have findings that are alike, these are printed as one finding.
- */
+/* Findings that are alike are printed as one finding if at least this many instances have them. */
 #define GROUP_LEAST 4
 /* The number of instances that such a finding names. */
 #define GROUP_NAMED 3
 
 /* Findings that are alike form a group. Counts the instances in a group. first: the number of the
- * first finding of the group. Within the group, the findings of one instance follow each other.
- * names: receives the names of the first instances; NULL: counting stops at GROUP_LEAST. */
+ * first finding of the group. In a group, the findings of the same instance are next to each other,
+ * so this function only compares each name with the previous one. names: receives the names of the
+ * first instances; NULL: counting stops at GROUP_LEAST. */
 static size_t check_count_group(const Findings *findings, size_t first, FILE *names)
 {
         const char *last = NULL;

@@ -11,7 +11,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* More than the number of words that import_run() can pass on. */
+/* import_run() passes on fewer words than this. */
 #define WORDS_MAX (2 * SETTINGS_MAX + 16)
 
 typedef struct Words {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl metrics: prints the metrics of the router unchanged, and metrics from the records of
- * bellhop-acme. The router must not read these records, so bellhopctl adds their metrics.
+ * bellhopctl metrics: prints the metrics of the router unchanged, and adds metrics of certificates.
+ * These come from the state files of bellhop-acme, which the router does not read.
  */
 #include <inttypes.h>
 

@@ -26,8 +26,8 @@
 #include "util/text.h"
 
 /* The maximum time to wait until the old instance has received all connections that wait in its
- * hand-off socket. If the old instance can't start, its start fails after 15 s, and then its
- * stand-in needs some time to refuse the connections. */
+ * hand-off socket. If the old instance can't start, its start fails after 15 s. Then its stand-in,
+ * which is another unit, needs some time to refuse the connections. */
 #define DRAIN_USEC (60 * UINT64_C(1000000))
 
 /* The text of the stub. An instance's file needs a host, so the stub has a host that exists
@@ -38,8 +38,9 @@
                   "[Instance]\nHost=renamed-%s-x.invalid\nNetwork=%s\nSuspended=%s\n"
 
 /* A drop-in that makes the instance see its folders under their old names, too. %1$s: the old name.
- * systemd makes the mount points, and must make them only in the sandbox. So the cache is left out:
- * its parent folder is not private to the sandbox. */
+ * systemd makes missing mount points. Their parent folders belong to the instance's sandbox, so the
+ * machine outside does not get these folders. The cache is left out, because its parent folder is
+ * the machine's. */
 #define OLD_PLACES                                                                                 \
         "# Made by bellhopctl rename: %1$s has become %%i. This file shows the old folders, too, " \
         "for applications whose settings name them.\n"                                             \
@@ -162,7 +163,8 @@ static int rename_write_record(const Rename *rename)
                 return -ENOMEM;
         if (mkdir(folder, 0755) < 0 && errno != EEXIST)
                 return -errno;
-        /* If the new name is a former name of the customer, removes the record of that name. */
+        /* If the new name is a former name of the customer, removes the drop-in that shows the
+         * folders of that name. */
         (void)unlink(back);
         return file_write(record, text);
 }
@@ -222,9 +224,9 @@ static bool rename_make_units(Rename *rename)
 }
 
 /* Renames the folders of state and cache. If the old instance started after this, systemd would
- * make the old folders again. So the old instance is started first, and the folders are renamed at
- * the last moment. A start of the old instance while a folder is renamed would fail, so hold_run()
- * delays it. */
+ * make the old folders again. So the old instance is started first, and the folders are renamed
+ * just before the two files are exchanged. A start of the old instance while a folder is renamed
+ * would fail, so hold_run() delays it. */
 static bool rename_state(Rename *rename)
 {
         const struct {
@@ -332,8 +334,8 @@ static bool rename_router(Rename *rename)
         return true;
 }
 
-/* Servers that read the files during the rename know the host of the stub. The stub is removed now,
- * so these servers must read the files again. */
+/* Makes other instances read the files again if they have read the file of the stub, which has been
+ * removed. */
 static bool rename_tell_others(Rename *rename)
 {
         const char *dir = rename->change.ctl->config_dir;

@@ -41,8 +41,9 @@ static bool route_answers_agree(const Explanation *a, const Explanation *b)
                route_same(a->route, b->route);
 }
 
-/* Returns the question that corresponds to a request by a browser. A browser sends an address in
- * the Host field, but not as a TLS server name. room: memory for the text of an address. */
+/* Returns a Question (decide.h) for the request that a browser would send. A browser sends an
+ * address in the Host field, but not as a TLS server name. room: memory for the text of an
+ * address. */
 static Question route_question_of(const Wanted *wanted, int protocol, char room[static 64])
 {
         Question question = {

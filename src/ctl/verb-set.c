@@ -59,10 +59,10 @@ static const struct {
         { "MailRecipientsPerDay", false },
 };
 
-/* Finds the value that the options give to a key. If the key takes a list, all their values form
- * the list; otherwise, only the last value counts. An empty value cancels earlier values. *ret
- * becomes the value, which the caller frees, or NULL if no value remains. Returns the number of
- * options with this key, or -ENOMEM. */
+/* Finds the value that the options give to a key. If the key takes a list, the values of all
+ * these options form the list; otherwise, only the last value counts. An empty value cancels
+ * earlier values. *ret becomes the value, which the caller frees, or NULL if no value remains.
+ * Returns the number of options with this key, or -ENOMEM. */
 static int set_value(const Ctl *ctl, const char *key, bool is_list, char **ret)
 {
         _cleanup_free_ char *value = NULL;
@@ -265,8 +265,8 @@ static bool set_read_acme(Set *set)
                acme_read_files(&set->change, is_acme, set->is_changed);
 }
 
-/* With --dry-run, the file is not written. This function sets the needs (NEED_...) that the
- * instance would have after the write. */
+/* With --dry-run, the file is not written. This function sets what would have to be done for the
+ * instance after the write (NEED_...). */
 static void set_assume_written(Enforce *enforce, const FleetEntry *entry)
 {
         const unsigned restarts = NEED_RENEW | NEED_RESTART | NEED_AGAIN | NEED_SUSPEND;

@@ -200,7 +200,8 @@ static int status_put_file(Status *status)
         return 0;
 }
 
-/* Shows the use and, if there is a limit, also the limit: "1.5G of 2.0G". */
+/* Shows how much of a resource the instance uses and, if there is a limit, also the limit: "1.5G of
+ * 2.0G". */
 static void status_put_use(Status *status, const char *heading, const char *key, uint64_t n,
                            LimitKind kind, const char *(*show)(uint64_t n, char *text))
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhopctl top: shows rates repeatedly. On a terminal, it uses a separate screen, and at the end
- * restores the old one. Elsewhere, it prints each table below the last one.
+ * restores the old one. Elsewhere, it prints each table below the previous table.
  */
 #include <math.h>
 #include <poll.h>
@@ -19,8 +19,8 @@
 #define DELAY_MIN 0.1
 #define DELAY_MAX 86400.0
 
-/* The lines of the screen that are not rows: the line above the table, its headings, and the line
- * of the cursor below it. */
+/* The number of lines of the screen that are not rows of the table: the line above the table, its
+ * headings, and the line of the cursor below it. */
 #define LINES_ABOVE 3
 
 #define SCREEN_BEGIN "\033[?1049h\033[?25l"
@@ -95,7 +95,7 @@ static void top_add_line(Table *table, const Rates *rates)
         table_set_number(table, MEMORY, rates->memory, show_bytes);
 }
 
-/* The number of rows that fit on the screen. */
+/* Returns the number of rows that fit on the screen. */
 static size_t top_room(const Top *top)
 {
         struct winsize size = { .ws_row = 0 };

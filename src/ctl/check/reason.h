@@ -2,7 +2,7 @@
 /*
  * Finds the reason why a test of a configuration failed, in the output of Apache, nginx, PHP-FPM
  * and bellhop-instance. Usually each of these programs ends at its first error, so the last message
- * is the error. Earlier messages are then only warnings, whatever their words. Pure.
+ * is the error. Earlier messages are only warnings, even if they look like errors. Pure.
  */
 #pragma once
 

@@ -8,8 +8,9 @@
 #define ENVIRONMENT_MAX 256
 #define PROGRAMS_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* The test runs in the same way as before a reload of the instance: as its user, with the
- * environment of its unit and drop-ins. Only its runtime folder is different. */
+/* Before each reload, the unit of an instance tests the configuration. This test runs in the same
+ * way: as the instance's user, with the environment of the unit and its drop-ins. Only the runtime
+ * folder is different. */
 int server_test_run(const ServerTest *test, char **ret_said)
 {
         const Instance *instance = test->instance;

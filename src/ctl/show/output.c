@@ -36,7 +36,7 @@ static FILE *output_start_pager(void)
                 command = "less";
         if (command[0] == 0 || strcmp(command, "cat") == 0)
                 return NULL;
-        /* If the program of the pager were missing, all output would be lost. */
+        /* If the pager were not installed, all output would be lost. */
         test = text_format("command -v %.*s >/dev/null 2>&1", (int)strcspn(command, " \t"),
                            command);
         if (!test || system(test) != 0)
@@ -79,7 +79,7 @@ CtlStatus output_done(Output *output, CtlStatus status)
         const int error = errno;
 
         if (output->pager) {
-                /* The pager waits for the end of its input. */
+                /* pclose() waits for the pager, and the pager waits for the end of its input. */
                 (void)close(STDOUT_FILENO);
                 (void)pclose(output->pager);
         } else if (failed) {
@@ -89,7 +89,7 @@ CtlStatus output_done(Output *output, CtlStatus status)
         return status;
 }
 
-/* The escape sequence that starts a colour; "" if there are no colours. */
+/* Returns the escape sequence that starts a colour, or "" if the output has no colours. */
 static const char *output_color(const Output *output, OutputColor color)
 {
         static const char *const sequences[] = {
@@ -142,7 +142,7 @@ void output_paint(const Output *output, OutputColor color, const char *format, .
 #define PARAGRAPH_INDENT 10
 #define PARAGRAPH_LEAST  40 /* columns; a narrower terminal gets unbroken lines */
 
-/* The number of columns that a text in UTF-8 needs. The text has no control characters. */
+/* Returns the number of columns that a text in UTF-8 needs. The text has no control characters. */
 static unsigned output_width(const char *text, size_t length)
 {
         unsigned width = 0;
@@ -152,7 +152,7 @@ static unsigned output_width(const char *text, size_t length)
         return width;
 }
 
-/* The length of the text up to the next space. In a command, a space within quotes does not
+/* Returns the length of the text up to the next space. In a command, a space within quotes does not
  * count. */
 static size_t output_word(const char *text, bool is_command)
 {
@@ -206,7 +206,7 @@ static int output_add_column(const Output *output, struct libscols_table *table,
                                        0, definition->flags | (array ? SCOLS_FL_WRAP : 0));
         int r = column ? scols_column_set_json_type(column, definition->json_type) : -ENOMEM;
 
-        /* Each line of the cell is an element of the array. */
+        /* Each line in a cell of this column becomes an element of a JSON array. */
         if (r == 0 && array)
                 r = scols_column_set_safechars(column, "\n");
         if (r == 0 && array)
@@ -311,8 +311,8 @@ static void output_print_json(char *text)
         (void)fputs(text, stdout);
 }
 
-/* The number of bytes to print: all bytes if they fit into the columns, or else as many as fit
- * before "...". */
+/* Returns the number of bytes to print: all bytes if they fit into the columns, or else as many as
+ * fit before "...". */
 static size_t output_cut(const char *text, size_t length, unsigned columns)
 {
         unsigned width = 0;
