@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The Location of a redirect consists of the canonical host and the path of the request, which has
- * no blanks or control characters. A redirect repeats nothing else of the request. */
+/* A redirect repeats only two parts of the request, both in its Location: the host in canonical
+ * form, and the path, which has no blanks or control characters. So a client can't add header
+ * fields to the redirect. */
 #include "decide/decide.h"
 #include "util/cleanup.h"
 
@@ -69,7 +70,8 @@ static void decide_challenge(const Config *config, const Question *question, Dec
         }
 }
 
-/* Decides about plain HTTP for a host: the router may answer instead of the instance. */
+/* Decides whether the router itself answers a request over plain HTTP, with a redirect or a
+ * refusal. */
 static void decide_http(const Config *config, Span path, Decision *ret)
 {
         const Instance *instance = &config->instances[ret->instance];

@@ -12,7 +12,7 @@
 #include "fence/fence.h"
 #include "util/cleanup.h"
 
-/* linux/landlock.h of Debian 12 has only the rights for files. */
+/* linux/landlock.h of Debian 12 has only the rights for files, so the others are defined here. */
 #define LANDLOCK_VERSION        (1U << 0)
 #define LANDLOCK_BIND_TCP       (UINT64_C(1) << 0)
 #define LANDLOCK_CONNECT_TCP    (UINT64_C(1) << 1)
@@ -79,8 +79,8 @@ static int fence_raise_landlock(unsigned parts)
         return 0;
 }
 
-/* The kernel takes these arguments as ints, so the comparisons ignore the upper half of the
- * register, as the kernel does. A program can put any value there. */
+/* These comparisons are for arguments that the kernel takes as ints. The kernel ignores the upper
+ * half of the register, where a program can put any value, so the comparisons ignore it, too. */
 #define IS(argument, value)      SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)
 #define HAS_FLAG(argument, flag) SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, flag, flag)
 
@@ -97,8 +97,8 @@ static const struct {
         { .call = SCMP_SYS(io_uring_setup) },
         { .call = SCMP_SYS(io_uring_enter) },
         { .call = SCMP_SYS(io_uring_register) },
-        /* Landlock controls connect(2) and bind(2). The next calls also connect (measured on Linux
-         * 6.18: MSG_FASTOPEN bypasses Landlock), put data into the first packet, or change the kind
+        /* Landlock controls only connect(2) and bind(2). The next calls can also connect (on Linux
+         * 6.18, MSG_FASTOPEN bypasses Landlock), put data into the first packet, or change the kind
          * of the socket. */
         { FENCE_FAST_OPEN, SCMP_SYS(sendto), 1, { HAS_FLAG(3, MSG_FASTOPEN) } },
         { FENCE_FAST_OPEN, SCMP_SYS(sendmsg), 1, { HAS_FLAG(2, MSG_FASTOPEN) } },

@@ -17,7 +17,7 @@ typedef enum FencePart {
 
 #define FENCE_PARTS 6
 
-/* The network that an instance can reach. */
+/* What an instance can connect to. */
 typedef enum FenceReach {
         FENCE_NOWHERE,
         FENCE_INTERNET,

@@ -84,8 +84,8 @@ static int allow_append(sd_bus_message *call, const struct in6_addr *ip)
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-/* Adds an assignment to IPAddressAllow=, with the first n name servers, to the call. An assignment
- * without addresses makes systemd drop the present addresses. */
+/* Appends "IPAddressAllow=" with the first n name servers to the call. If n is 0, systemd drops the
+ * present addresses. */
 static int allow_append_property(sd_bus_message *call, const Resolvers *resolvers, size_t n)
 {
         int r = sd_bus_message_open_container(call, 'r', "sv");

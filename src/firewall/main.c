@@ -44,7 +44,7 @@ typedef struct Firewall {
         bool is_loaded;
 } Firewall;
 
-/* Reads the name servers. A file that is missing or can't be read names no server. */
+/* Reads the name servers. If resolv.conf is missing or can't be read, treats it as empty. */
 static void firewall_read_resolvers(Resolvers *ret)
 {
         _cleanup_fclose_ FILE *file = fopen(RESOLV_CONF, "re");
@@ -103,7 +103,7 @@ static int firewall_on_change(sd_event_source *source, const struct inotify_even
         Resolvers now;
 
         firewall_read_resolvers(&now);
-        /* The changed file may be another one in these folders. */
+        /* Changes of other files in the folder of resolv.conf also lead here. */
         return now.n == firewall->resolvers.n && memcmp(now.ips, firewall->resolvers.ips,
                                                         now.n * sizeof(now.ips[0])) == 0
                        ? 0

@@ -88,7 +88,8 @@ int rules_probe(void)
         const int by4 = rules_try((const struct sockaddr *)&to4, sizeof(to4));
         const int by6 = rules_try((const struct sockaddr *)&to6, sizeof(to6));
 
-        /* Without IPv6, by6 is some error, but not ECONNREFUSED. */
+        /* Without IPv6, the error in by6 is not EPERM. If by6 is 0 or -ECONNREFUSED, the rules did
+         * not refuse the packet. */
         if (by4 == -EPERM && by6 != 0 && by6 != -ECONNREFUSED)
                 return 0;
         log_error(
