@@ -76,16 +76,16 @@ enum bellhop_send_result {
  * -ECONNREFUSED mean that no process listens there. */
 int bellhop_connect(const char *path);
 
-/* Sends one connection over a socket from bellhop_connect(). The caller still owns fd, and closes
- * it after success. Never blocks. Returns 0, an enum bellhop_send_result, or a negative errno
- * (-EINVAL if the host is too long, or if reason or protocol is out of range). */
+/* Sends one connection over a socket from bellhop_connect(). The caller still owns fd: close it
+ * after success. Never blocks. Returns 0, an enum bellhop_send_result, or a negative errno (-EINVAL
+ * if the host is too long, or if reason or protocol is out of range). */
 int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd);
 
 /*
  * Receives one connection. Set SO_PASSCRED on handoff_fd before anything is sent to it. Only
  * hand-offs of sender_uid, the router's user, are accepted. Never blocks. Returns 0, an enum
- * bellhop_receive_result, or a negative errno. If it returns 0, the caller owns *ret_fd: the
- * connection as the router accepted it, but close-on-exec. A refused message is discarded with its
+ * bellhop_receive_result, or a negative errno. If it returns 0, *ret_fd is a close-on-exec
+ * descriptor of the connection, and the caller owns it. A refused message is discarded with its
  * descriptors: call again for the next one. -EMFILE means that no descriptor was free and the
  * connection is lost.
  */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* If an instance shuts down its hand-off socket for reading, the socket remains readable for ever,
- * although there is nothing to read (unix(7), poll(2)). systemd polls the socket while the instance
- * is not running. While systemd 252 tries to stop such a socket, it runs no job of any unit. If a
- * socket is shut down for both directions, poll(2) reports a hang-up instead, and only the unit of
- * this socket fails. */
+/* The customer's code may shut down the hand-off socket only for reading. Then the socket remains
+ * readable for ever, although there is nothing to read (unix(7), poll(2)). When systemd 252 stops
+ * the unit of such a socket, it hangs, and runs no job of any unit. If the socket is shut down for
+ * both directions, systemd's poll(2) gets a hang-up instead, and only this socket unit fails. */
 #pragma once
 
 #include <poll.h>

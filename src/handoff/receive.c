@@ -9,7 +9,8 @@
 #include "util/cleanup.h"
 
 /* A control message holds at most SCM_MAX_FD descriptors. With a smaller buffer, the kernel would
- * drop some descriptors and set MSG_CTRUNC, and this file would still have to close the others. */
+ * drop some of them and set MSG_CTRUNC. Here, this flag must mean only that the process has no free
+ * descriptors. */
 #define RECEIVE_FDS_MAX 253
 
 typedef union Control {
@@ -71,10 +72,10 @@ static bool receive_header_is_valid(const struct bellhop_header *header, const c
                memchr(host, 0, header->host_length) == NULL;
 }
 
-/* Whether the descriptor is a connected TCP socket. SO_PROTOCOL and TCP_INFO are enough, because
- * only TCP over IPv4 or IPv6 has both this protocol and TCP_INFO, which also says whether the
- * socket is listening. A connection that the client has reset is valid: the server notices the
- * reset, as with accept(2). */
+/* Whether the descriptor is a connected TCP socket. Only a TCP socket over IPv4 or IPv6 has the
+ * protocol IPPROTO_TCP and also the option TCP_INFO. The state in TCP_INFO shows whether the socket
+ * is listening. A connection that the client has reset is valid: the server notices the reset, as
+ * with accept(2). */
 static bool receive_is_tcp(int fd)
 {
         struct tcp_info info = { .tcpi_state = TCP_LISTEN };
@@ -118,8 +119,8 @@ int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *re
 
         if (!received.has_sender || received.sender.uid != sender_uid)
                 return BELLHOP_RECEIVE_FOREIGN;
-        /* The buffer has room for every message, so MSG_CTRUNC means that this process has no free
-         * descriptors. The connection is lost, but with -EMFILE, the server can react. */
+        /* The buffer has room for all control messages, so MSG_CTRUNC means that this process has
+         * no free descriptors. The connection is lost, but with -EMFILE, the server can react. */
         if (message.msg_flags & MSG_CTRUNC)
                 return -EMFILE;
         /* MSG_TRUNC is checked first: with this flag, size is only the size of the buffer. */

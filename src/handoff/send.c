@@ -7,8 +7,7 @@
 #include "util/cleanup.h"
 #include "util/unix-address.h"
 
-/* This buffer is so large that only the receiver's queue limits the number of unread hand-offs. A
- * full buffer would cause the same error as a full queue. */
+/* The send buffer is so large that only the receiver's queue limits the unread hand-offs. */
 #define SEND_BUFFER_BYTES (1024 * 1024)
 
 int bellhop_connect(const char *path)

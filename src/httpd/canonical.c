@@ -19,7 +19,7 @@ int canonical_redirect(request_rec *request, const Config *config, uint32_t own)
         const apr_port_t port = ap_get_server_port(request);
         const char *canonical = host ? admit_canonical(config, own, host, target) : NULL;
 
-        /* A host with its own pages is not redirected. */
+        /* A host that has its own folder of pages is not redirected. */
         if (!canonical || vhosts_is_folder_of(ap_document_root(request), host))
                 return DECLINED;
         target = ap_is_default_port(port, request)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Serves files below the document root that answer ACME challenges. */
+/* Serves the answers to ACME challenges, which are files below the document root. */
 #pragma once
 
 void challenge_register_hooks(void);

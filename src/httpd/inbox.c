@@ -38,16 +38,17 @@ APLOG_USE_MODULE(bellhop);
 
 #define SOCKET_DATA_KEY "bellhop"
 
-/* The largest number of refused messages that a child skips each time it wakes. The child skips
- * them together, because each failed accept costs the MPM a pool of memory. */
+/* The largest number of refused messages that one call of accept_handoff() skips. Each call that
+ * returns no connection costs the MPM a pool of memory, so one call skips several messages. */
 #define REFUSED_PER_WAKE 64
 
-/* While the gate is barred (see instance/page.h), a child can't receive messages. The child waits
- * for this time before it tries again. */
+/* If page_reach() returns false, a child must not receive messages (see instance/page.h). The child
+ * waits for this time before it tries again. */
 #define BARRED_NSEC 1000000L
 
-/* The first and the longest pause of the thread in arm() between two checks. The MPMs need some 100
- * µs to store their accept function. */
+/* The thread in arm() waits until the MPM has stored its accept function, which takes some 100 µs.
+ * The pause between two checks begins with the first value, and doubles until it exceeds the
+ * second. */
 #define ARM_NSEC_FIRST 20000L
 #define ARM_NSEC_MOST  200000L
 
@@ -170,8 +171,8 @@ static bool is_named_port(uint16_t port)
         return false;
 }
 
-/* Virtual hosts use ports 80 and 443, but the public sockets may have other ports. In *local, such
- * a port is changed to 80 or 443, unless a virtual host names it. */
+/* Changes the port in *local to 80 or 443, unless a virtual host names the port. The router may
+ * listen on other ports, but virtual hosts are usually for 80 and 443. */
 static void choose_port(int fd, const struct bellhop_handoff *handoff,
                         struct sockaddr_storage *local)
 {
@@ -360,8 +361,8 @@ static int start_arming(int listener_fd)
                 return errno;
         inbox.listener->accept_func = NULL;
 
-        /* The new thread blocks all signals, because signals must interrupt the poll of prefork's
-         * main thread. */
+        /* The new thread blocks all signals, so that they go to prefork's main thread and interrupt
+         * its poll. */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         pthread_attr_init(&attributes);
@@ -380,8 +381,8 @@ void inbox_join(server_rec *server)
         int r;
 
         (void)apr_os_sock_get(&listener_fd, inbox.listener->sd);
-        /* If a signal handler of prefork has closed the listener, this child must end before it
-         * serves any connection. */
+        /* If a signal handler of prefork has already closed the listener, prefork ends this child,
+         * so the child needs no thread. */
         if (listener_fd < 0)
                 return;
         r = start_arming(listener_fd);

@@ -15,9 +15,9 @@
 apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, uid_t sender);
 
 /* If is_shown is true, adds ports 80 and 443 to the server's list of listeners, for modules that
- * read this list at the start. (If the router listens on other ports, this module replaces them by
- * these two.) If is_shown is false, removes them again, which is necessary before the MPM starts
- * children. */
+ * read this list at the start. (Connections to other ports of the router count as connections to
+ * one of these two: see choose_port() in inbox.c.) If is_shown is false, removes them again, which
+ * is necessary before the MPM starts children. */
 void inbox_show_ports(bool is_shown);
 
 /* Lets a child receive hand-offs as soon as the MPM is ready. Call this in the child, after

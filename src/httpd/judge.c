@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * To find mistakes in an .htaccess file, this file takes each virtual host whose document root
- * contains the folder of the .htaccess file. Apache's ap_directory_walk() finds which directives
- * are allowed there, and Apache's parser reads the file. ap_directory_walk() could also read the
- * file, but it reports an error only as text, without the line number. Reports about other files
- * come from the tree of directives that Apache has already read.
+ * An .htaccess file is checked for each virtual host whose document root contains it. Apache's
+ * ap_directory_walk() finds which directives are allowed in the folder of the file, and Apache's
+ * parser reads the file. ap_directory_walk() could also read the file, but it reports an error only
+ * as text, without the line number. Reports about other files come from the tree of directives that
+ * Apache has already read.
  */
 #include <limits.h>
 #include <sys/stat.h>
@@ -88,7 +88,7 @@ static void judge_write(apr_pool_t *pool, VerdictKind kind, const ap_directive_t
 }
 
 /* Searches a tree for directives that need the host names of clients, and reports only the first
- * one: one report for each file is enough. Returns whether there is one. */
+ * one. Returns whether there is one. */
 static bool judge_name_rules(apr_pool_t *pool, const ap_directive_t *directive)
 {
         for (; directive; directive = directive->next) {

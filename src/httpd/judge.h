@@ -7,8 +7,7 @@
 
 #include <httpd.h>
 
-/* Whether bellhopctl check runs this test of the configuration, so that judge_run() must be called.
- */
+/* Whether bellhopctl check has started this test of the configuration. If so, call judge_run(). */
 bool judge_is_wanted(void);
 
 /* Finds the facts, and writes them to standard output. */

@@ -313,16 +313,16 @@ static int connection_begins(conn_rec *conn)
                       "below /etc/bellhop/tls",
                       handoff->host);
         (void)apr_socket_send(ap_get_conn_socket(conn), unrecognized_name, &size);
-        /* Before the MPM closes the connection, it reads what the client still sends, so that no
-         * reset overtakes the alert. */
+        /* Before the MPM closes the connection, it reads what the client still sends. Otherwise,
+         * the client could get a reset before it has read the alert. */
         conn->keepalive = AP_CONN_CLOSE;
         if (conn->cs)
                 conn->cs->state = CONN_STATE_LINGER;
         return OK;
 }
 
-/* Whether this instance may serve a host that a part of the request names. host is NULL if that
- * part names no host. */
+/* Whether this instance may serve the host. Returns true if host is NULL, because a request may
+ * name no host. */
 static bool mod_admits(const char *host, const struct bellhop_handoff *handoff)
 {
         return !host || admit_host(config, own_instance, host, handoff);

@@ -157,7 +157,7 @@ static bool is_name(apr_pool_t *pool, const char *word)
 
 /* Notes which "Deny from" rules name hosts. mod_access_compat executes Order, Allow, Deny and
  * Satisfy, and if a section contains any of them, its rules replace those of outer sections. So
- * this function is called for all four: the section then also has its own DenyRules. */
+ * this function is called for all four: then Apache makes new DenyRules for the section. */
 const char *names_rules_note(cmd_parms *cmd, void *rules, const char *arguments)
 {
         DenyRules *denies = rules;

@@ -2,9 +2,10 @@
 /*
  * An .htaccess file from another hoster names that hoster's handler for PHP ("AddHandler
  * application/x-httpd-ea-php82 .php"). If this handler does not exist here, Apache sends the source
- * of the file, including passwords. So just before the handlers run, mod_bellhop gives each PHP
- * file the handler of this instance, unless the PHP file's own handler runs programs. Just before
- * Apache would send a PHP file, the module runs or refuses the file.
+ * of the file, including passwords. So just before Apache calls the handlers, mod_bellhop gives
+ * each PHP file this instance's handler for PHP, unless the file already has a handler that runs
+ * programs here. If no handler has answered the request, the module runs or refuses the file just
+ * before Apache would send it.
  */
 #include <stdbool.h>
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * If no virtual host names the requested host, Apache uses the first virtual host for the port. It
- * uses a virtual host for all ports only if no virtual host is for this port. A virtual host of a
- * snippet must get requests only for its own names. So if a section <VirtualHost> is for all ports,
- * this file gives the section an address for each port. Sections without a name, including those of
- * instance.conf, come before sections with a name, so Apache uses them for all other hosts. The
- * port decides whether a section has TLS.
+ * uses a virtual host for all ports only if no virtual host is for this port. A virtual host in a
+ * snippet (a file in /etc/bellhop/sites) must get requests only for its own names. So if a section
+ * <VirtualHost> is for all ports, this file gives the section an address for each port. Sections
+ * without a name, including those of instance.conf, come before sections with a name, so Apache
+ * uses them for all other hosts. The port decides whether a section has TLS.
  *
- * This runs after Apache has read the tree of directives, but before Apache executes any of them.
- * It inserts directives at the beginning of a section, so the section's own directives take
- * precedence.
+ * vhosts_arrange() runs after Apache has read the tree of directives, but before Apache executes
+ * any of them. It inserts directives at the beginning of a section, so the section's own directives
+ * take precedence.
  */
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -310,8 +310,8 @@ static void write_section(const Vhosts *vhosts, const Section *section, ap_direc
 /* --- hosts with folders --- */
 
 /* Whether a host needs its own section. A host with a folder needs one. A host without a folder
- * also needs one if a wildcard that covers the host has a folder: the host belongs to the main
- * site, but would otherwise get the section of the wildcard. */
+ * also needs one if a wildcard that covers the host has a folder: otherwise, Apache would use the
+ * wildcard's section, with its folder, for this host. */
 static bool is_special(const Vhosts *vhosts, const HostMap *hosts, const char *host)
 {
         char folder[NAME_HOST_MAX];
@@ -460,8 +460,8 @@ void vhosts_arrange(apr_pool_t *pool)
         host_pages = vhosts.pages;
         add_hosts(&vhosts);
         find_ports(&vhosts);
-        /* Sections without a name come first. Within both groups, sections for certain ports come
-         * before sections for all ports. */
+        /* Sections without a name come first. Among these, and also among the sections with a name,
+         * those for certain ports come before those for all ports. */
         for (int turn = 0; turn < 4; turn++)
                 for (int i = 0; i < vhosts.sections->nelts; i++) {
                         const Section *section = &APR_ARRAY_IDX(vhosts.sections, i, Section);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Adds ports, certificates and document roots to virtual hosts of snippets that do not have them,
- * and makes virtual hosts for hosts with their own folder. */
+/* Adds missing ports, certificates and document roots to virtual hosts in snippets. Makes virtual
+ * hosts for hosts that have their own folder. */
 #pragma once
 
 #include <stdbool.h>

@@ -29,8 +29,8 @@ class Failed(Exception):
 
 
 def first_not_roots(path, links=40):
-    """Returns the first file, folder or link on the path, including its end, that does not exist or that users other
-    than root can change. Returns None if there is none."""
+    """Returns the first part of the path (a folder, a link, or the file at its end) that does not exist or that users
+    other than root can change. Returns None if there is none."""
     at, rest = "/", [part for part in os.path.abspath(path).split("/") if part]
     while rest:
         at = os.path.join(at, rest.pop(0))
@@ -124,8 +124,8 @@ def capabilities():
 
 
 def become(user):
-    """Returns the words that a command needs in front to run as the user, with CAP_NET_BROADCAST if possible. The
-    kernel uses this capability for nothing, but a process without it can't trace a process that has it. So the
+    """Returns the words to put in front of a command, so that it runs as the user, with CAP_NET_BROADCAST if possible.
+    The kernel uses this capability for nothing, but a process without it can't trace a process that has it. So the
     customer's other programs can't trace the command to get the keyring of root's session."""
     words = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--no-new-privs"]
     if capabilities() >> CAP_NET_BROADCAST & 1:

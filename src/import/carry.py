@@ -2,8 +2,8 @@
 """Executes a plan: compares it with the present state, checks it in a separate folder with bellhopctl check, and then
 makes the changes, with bellhopctl's own verbs where possible.
 
-The file of an instance is written last. So if an import is interrupted, the same command continues it. All instances
-come into force together, at the end."""
+The file of an instance is written last. So if an import is interrupted, the same command continues it. At the end,
+"bellhopctl apply" brings the new files of all instances into force."""
 
 import concurrent.futures
 import contextlib
@@ -176,7 +176,7 @@ class Carry:
 
     def forms(self):
         """Checks the form of entries from Apache's configuration, because customers may have chosen names of folders in
-        it. The entries of a file have already been checked."""
+        it. Entries from a JSON or CSV file have already been checked."""
         for entry in self.entries:
             yield from ((entry, text) for text in plan.check_entry(entry)) if entry.is_from_apache else ()
 

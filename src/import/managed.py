@@ -11,7 +11,8 @@ FLAGS = ("auto", "manual")
 
 
 class Domains:
-    """All managed domains. Each one is a list of its names. The first name is also the name of its folder."""
+    """All domains that mod_md manages. Each domain is a list of names. The first name is also the name of the domain's
+    folder."""
 
     def __init__(self, source):
         root = source.server("serverroot", "/etc/apache2")
@@ -34,8 +35,8 @@ class Domains:
 
 def pair_in(folder):
     """Returns (certificate, key, chain) as paths, or None if the folder has no pair. The chain is None, because the
-    certificate's file contains it. A domain can have several certificates, one for each kind of key. The one for the
-    usual kind takes precedence."""
+    certificate's file contains it. A domain can have several certificates, one for each kind of key. The certificate in
+    pubcert.pem takes precedence."""
     try:
         files = os.listdir(folder)
     except OSError:

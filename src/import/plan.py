@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Reads a plan in JSON or CSV. A plan has the keys of `bellhopctl status --json`, and some more keys that only import
-accepts. This file checks only the form. bellhopctl itself checks hosts, users and addresses: see carry.py."""
+"""Reads a plan in JSON or CSV. A plan lists instances. Each instance has the keys of `bellhopctl status --json`, and
+some more keys that only import accepts. This file checks only the form. bellhopctl itself checks hosts, users and
+addresses: see carry.py."""
 
 import csv
 import difflib
@@ -20,7 +21,8 @@ TLS_SOURCES = ("files", "acme")
 LARGEST = 2 ** 63 - 1
 LARGEST_FILE = 64 * 1024 * 1024
 BLANKS = re.compile(r"[ \t\r\n]*")
-# Python can't encode these surrogates. All other surrogates stand for bytes that are not UTF-8.
+# Python can't write these surrogates to a file. All other surrogates stand for bytes that are not UTF-8
+# (surrogateescape).
 NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 DIGEST = re.compile(r"[#;] Made by bellhopctl import\. Delete it to have it made anew\. SHA-256 of the rest: ([0-9a-f]{64})\n")
 

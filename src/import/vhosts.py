@@ -391,7 +391,7 @@ class Planner:
         return self.pairs[site]
 
     def has_module(self, node, needed):
-        """Whether the instance's Apache can have the directive. If the snippet must load a module for the directive,
+        """Whether the instance's Apache can execute the directive. If the snippet must load a module for the directive,
         adds the module to the set "needed"."""
         if node.key in self.known:
             module = self.known[node.key]
