@@ -40,8 +40,8 @@ static void receive_take_fds(Received *received, const struct cmsghdr *cmsg)
         }
 }
 
-/* With SO_PASSCRED, the credentials come before the descriptors, so this function reads all control
- * messages. */
+/* With SO_PASSCRED, a datagram has two control messages, the credentials and the descriptors, so
+ * this function reads all of them. */
 static void receive_collect(Received *received, struct msghdr *message)
 {
         for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In each child, after the child_init hooks, the MPM stores its accept function in its listeners.
- * The accept function of this module must replace the MPM's function, and until then the listener
- * must not become readable. So the listener's descriptor is an epoll instance that watches nothing
- * until a thread has replaced the function. The thread can be removed when MPMs keep an accept_func
- * that is already set. The MPMs of httpd 2.4.71 (November 2026) don't keep it.
+ * This module adds a listener to Apache. The listener receives hand-offs, so it needs the accept
+ * function of this module. But in each child, after the child_init hooks, the MPM stores its own
+ * accept function in all listeners. A thread then replaces the function in the listener of this
+ * module. Until then, the listener must not become readable, so its descriptor is an epoll instance
+ * that watches nothing. The thread can be removed when MPMs keep an accept_func that is already
+ * set. The MPMs of httpd 2.4.71 (November 2026) don't keep it.
  *
  * A second listener never becomes readable. It is necessary because with a single listener, prefork
  * and worker would not poll, but call the MPM's accept function at once.
@@ -325,9 +326,8 @@ apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, u
 }
 
 /* The thread that replaces the accept function. It uses epoll_fd, because the MPM can close the
- * listener's own descriptor at any time. One hand-off wakes several idle children, as a connection
- * does with any listener of the event MPM. EPOLLEXCLUSIVE has no effect here, because the MPM does
- * not wait on epoll_fd itself (measured). */
+ * listener's own descriptor at any time. One hand-off wakes several idle children. EPOLLEXCLUSIVE
+ * would not prevent this, because the MPM does not wait on epoll_fd itself (measured). */
 static void *arm(void *baton)
 {
         const int epoll_fd = (int)(intptr_t)baton;

@@ -58,8 +58,8 @@ static bool is_real_start(void)
         return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL;
 }
 
-/* Before it starts, the server reads its configuration twice. Returns whether this is the first
- * time, when Apache only tests the syntax. */
+/* Before it starts, Apache reads its configuration twice, the first time only as a test of the
+ * syntax. Returns whether this is the first time. */
 static bool is_rehearsal(void)
 {
         return is_real_start() && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;

@@ -110,7 +110,7 @@ class Ctl:
         self.program, self.config, self.runtime = program, config, runtime
 
     def run(self, *words, config=None):
-        """Returns (exit status, output as an object, standard error)."""
+        """Returns (exit status, object of the JSON output, standard error)."""
         done = subprocess.run([self.program, f"--config={config or self.config}", f"--runtime={self.runtime}", "--json",
                                "--no-pager", *words], capture_output=True, text=True, check=False)
         try:
@@ -313,7 +313,8 @@ class Carry:
             yield entry, f"{entry.place(key)}: {what}."
 
     def knows_pair(self, entry):
-        """Whether certificates can be read: only as root, and only if the user exists."""
+        """Whether the certificates of the entry could be read. Only root can read them, and only after the user
+        exists."""
         return os.geteuid() == 0 and user_of(entry.name) is not None
 
     def mistakes(self):

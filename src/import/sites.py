@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Finds the user of each virtual host, and the customer of each host by Apache's own rules. For each address and port,
-Apache takes the first virtual host that has the name, exactly or by a wildcard. If none of them has the name, Apache
-takes the first one."""
+"""Finds the user of each virtual host. Then finds the customer of each host, by the rules by which Apache chooses a
+virtual host. For each address and port, Apache takes the first virtual host with the name of the host, exactly or by a
+wildcard. If no virtual host has the name, Apache takes the first one."""
 
 import fnmatch
 import ipaddress

@@ -140,16 +140,16 @@ class Customer:
         return [f"{pad}<{node.name} {text}>", *inner, f"{pad}</{node.name}>"]
 
     def with_php_socket(self, node, site):
-        """Returns the arguments of a directive, in which the socket of the instance's own PHP replaces the sockets of
-        pools."""
+        """Returns the arguments of a directive, after replacing the sockets of pools by the socket of the instance's
+        own PHP."""
         def own(found):
             pool = self.planner.pools.get(found.group(1) or found.group(2))
             return found.group() if not pool else PHP_SOCKET + ("fcgi://bellhop-php" if found.group(2) else "")
         return PROXY_SOCKET.sub(own, node.text)
 
     def line_of_php(self, node, pad, site):
-        """Returns the lines that replace a directive, with the instance's own handler of PHP. Returns None if the
-        directive is not about PHP."""
+        """Returns the lines that replace a directive about PHP. They use the instance's own handler of PHP. Returns
+        None if the directive is not about PHP."""
         text = self.with_php_socket(node, site)
         if text != node.text and node.children is None:
             if len({pool.version for pool in site.pools}) > 1:
@@ -467,7 +467,8 @@ def plan_of(source, wanted, network, acme=None):
 
 
 def taken_back(verdicts, mistakes):
-    """Changes the verdicts of instances with mistakes. These instances are not made, so nothing is moved for them."""
+    """Changes the verdicts on the directives of instances with mistakes to HAND. These instances are not made, so
+    nothing is moved for them."""
     why = {}
     for entry, text in mistakes:
         why.setdefault(entry.name, text)
