@@ -4,12 +4,12 @@ reasons."""
 
 LISTING = "Options Indexes is off until an .htaccess file sets it"
 PHP = "a file with a name or handler of PHP runs as PHP"
-MISSING = "PHP is not asked for missing files"
+MISSING = "requests for missing files do not reach PHP"
 SECRETS = ".user.ini is never sent"
 PROGRAMS = ".cgi and .pl files are programs"
 OWNER = "links are followed only to files of the same owner"
 OPTIONS = OWNER + ", whatever Options -FollowSymLinks says"
-ROUTER = "the router refuses an invalid target"
+ROUTER = "the router refuses a request with an invalid target"
 
 APACHE = {
     ("wordpress", "GET /wp-content/uploads/"): LISTING,
