@@ -57,8 +57,8 @@ static bool certificate_add_host(X509 *certificate, const char *host)
         return good;
 }
 
-/* The value of an extension is an OCTET STRING. In this one, it contains the digest as a second
- * OCTET STRING, whose length is encoded in one byte. */
+/* The value of an extension is an OCTET STRING. The content of this OCTET STRING is a second one,
+ * encoded in DER: a byte with the type, a byte with the length, and the digest. */
 static bool certificate_add_digest(X509 *certificate,
                                    const uint8_t digest[static CHALLENGE_DIGEST_SIZE])
 {

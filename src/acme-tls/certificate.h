@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The certificate that answers a challenge of tls-alpn-01. */
+/* Makes the certificate with which bellhop-acme-tls answers the challenge of a certificate
+ * authority (tls-alpn-01). */
 #pragma once
 
 #include <openssl/x509.h>

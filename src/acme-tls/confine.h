@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Unknown clients talk to bellhop-acme-tls. It runs as the same user as bellhop-acme, which has the
- * accounts at authorities. So bellhop-acme-tls uses Landlock to deny itself access to the files and
- * memory of bellhop-acme, also through /proc. */
+/* Unknown clients talk to bellhop-acme-tls, which runs as the same user as bellhop-acme. That
+ * program has the keys of the accounts at certificate authorities. So bellhop-acme-tls uses
+ * Landlock to deny itself access to the files and memory of bellhop-acme, also through /proc. */
 #pragma once
 
 #define CONFINE_UNKNOWN 1 /* the kernel has no Landlock */

@@ -16,9 +16,9 @@
 #include "util/log.h"
 #include "util/notify.h"
 
-/* The maximum number of connections in a handshake, and of connections that are kept open after it
- * (refuse/linger.h). LimitNOFILE= of the unit has room for all of them, and for the descriptors in
- * one received message. */
+/* The maximum numbers of connections whose handshake is not finished, and of connections that are
+ * kept open after the handshake (refuse/linger.h). LimitNOFILE= of the unit has room for all of
+ * them, and for the descriptors in one received message. */
 #define HANDSHAKES_MAX 512
 #define LINGERING_MAX  512
 
@@ -65,8 +65,8 @@ static void responder_notify(Responder *responder, NotifyEvent happened, size_t 
 
 /* --- one handshake --- */
 
-/* Ends the handshake. The connection stays open for a moment, so that the client can read the
- * result even if it has sent more bytes. */
+/* Ends the handshake. The connection stays open for a moment: if it were closed while unread bytes
+ * of the client are left, a reset would follow, and the client could lose the result. */
 static void responder_end(Handshake *handshake)
 {
         Responder *responder = handshake->responder;
@@ -116,7 +116,8 @@ static int responder_on_io(sd_event_source *source, int fd, uint32_t revents, vo
 }
 
 /* Refuses a client whose list of protocols (ALPN) has anything except acme-tls/1, because RFC 8737
- * section 4 allows only this protocol. The router has already checked the list. */
+ * section 4 allows only this protocol. The router hands off no such client, so this is only a
+ * second check. */
 static int responder_on_hello(SSL *ssl, int *alert, void *userdata)
 {
         const unsigned char *data;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Interprets answers from DNS, and answers of the certificate authority in the log of uacme. Pure
- * functions. */
+/* Interprets answers from DNS, and the log of uacme, the ACME client, which contains answers of the
+ * certificate authority. Pure functions. */
 #pragma once
 
 #include "util/span.h"
@@ -16,7 +16,8 @@ typedef struct Caa {
 } Caa;
 
 /* Reads one record (flags, size of the tag, tag, value), and updates *caa. Ignores a record with
- * another tag. tag: "issue" or "issuewild"; own: the domain of our authority. */
+ * another tag. tag: "issue" or "issuewild"; own: the domain that means our authority in CAA records
+ * (CaaDomain=). */
 void answer_add_caa(Span record, const char *tag, const char *own, Caa *caa);
 
 /* Copies to ret the last string in the log that is the value of this JSON key; "" if there is none.

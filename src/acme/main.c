@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The program bellhop-acme: reads its options, and runs the queue. */
+/* The program bellhop-acme: reads its options, and runs the queue of instances that need a
+ * certificate. */
 #include <getopt.h>
 
 #include "acme/queue.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* To check a host, bellhop-acme gives the router a random answer, as for a challenge, and requests
- * this answer from the host over HTTP. The router answers this request like a request of the
- * authority, so a correct answer shows that the whole path works. */
+/* To check a host, bellhop-acme writes a file as for a challenge of type http-01, but with a random
+ * answer. Then it requests this answer from the host over HTTP, as the authority would do. If the
+ * router sends the correct answer, the whole path works. */
 #include <arpa/nameser.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -188,8 +188,8 @@ static int names_connect(const struct addrinfo *to, uint16_t port, uint64_t dead
 #define PROBE_HEX 32
 #define PROBE_MAX 2048
 
-/* The file in which the router finds the answer. Its path is like that of the file of a challenge:
- * DIR/http-01/HOST/TOKEN. */
+/* The file with the random answer, which the router reads. The path has the same form as the path
+ * of a challenge's file: DIR/http-01/HOST/TOKEN. */
 typedef struct Probe {
         char token[PROBE_HEX + 1];
         char answer[2 * (PROBE_HEX + 1)]; /* only the router can send it, because the request does

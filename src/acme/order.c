@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The folder orders/NAME in the state directory contains the files of the last order for the
- * instance NAME: request.csr, request-cert.pem (uacme's name for the certificate), authority (the
- * URL of the authority's directory), plan (the challenge type of each host, which bellhop-acme-hook
- * reads), failed (the hosts whose challenge failed, which the hook writes), and log (the output of
- * uacme).
+ * An order asks the authority for one certificate; the program uacme makes it. The folder
+ * orders/NAME in the state directory contains the files of the last order for the instance NAME:
  *
- * Each try to get a certificate runs in a process that may be killed at any moment. The process of
- * the next try continues its work. So a process records an order before it makes the order, and
- * installs a certificate that an earlier process has received, instead of ordering another one.
+ *   request.csr        The certificate request.
+ *   request-cert.pem   The certificate; uacme chooses this name.
+ *   authority          The URL of the authority's directory.
+ *   plan               The challenge type of each host; bellhop-acme-hook reads this file.
+ *   failed             The hosts whose challenge failed; bellhop-acme-hook writes this file.
+ *   log                The output of uacme.
+ *
+ * Each try to get a certificate runs in a process that may be killed at any moment. The next try
+ * must continue the work of the killed process. So a process records an order before it makes the
+ * order, and installs a certificate that an earlier process has received, instead of ordering
+ * another one.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -380,8 +385,8 @@ static bool order_request_is_ours(const Order *order, X509_REQ *request)
         return good;
 }
 
-/* Writes the request again from its parsed form, because uacme could find another request in the
- * text. */
+/* Writes only the parsed request to the file for uacme. In the text as received, uacme could find a
+ * request other than the checked one. */
 static bool order_write_request(Order *order, const char *text)
 {
         _cleanup_free_ char *path = order_path(order, "request.csr");
@@ -632,8 +637,8 @@ static bool order_need_account(Order *order, const char *folder)
         if (mkdir(folder, 0711) < 0 && errno != EEXIST)
                 return order_fail(order, "%s: %s", folder, strerror(errno));
         lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        /* Mode 0711 prevents customers from opening the folder. A customer who could open it could
-         * also lock it. Earlier versions made the folder with another mode. */
+        /* With mode 0711, customers can't open the folder, so they can't lock it. fchmod(2)
+         * corrects the mode of folders that earlier versions made. */
         if (lock < 0 || fchmod(lock, 0711) < 0 || flock(lock, LOCK_EX) < 0)
                 return order_fail(order, "%s: %s", folder, strerror(errno));
         if (file_read(path, O_NOFOLLOW, PEM_BYTES_MAX, &present, &size) == 0 &&
@@ -668,7 +673,7 @@ static bool order_write_plan(Order *order)
         return order_write_file(order, "plan", text);
 }
 
-/* Removes the files that a killed hook has left. */
+/* Removes files of challenges, which the hook leaves if it is killed. */
 static void order_remove_challenges(const Order *order)
 {
         for (size_t i = 0; i < order->what->n_hosts; i++) {

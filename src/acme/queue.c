@@ -2,9 +2,10 @@
 /*
  * For each instance, the queue knows when bellhop-acme must next try to get or renew the
  * certificate. Due instances are tried in the order of these times, each in its own process. The
- * settings of an authority limit its simultaneous tries and its orders in an hour. If an authority
- * fails for two instances, it is paused, and all its instances wait. Times are of CLOCK_REALTIME,
- * because certificates expire by this clock.
+ * settings of an authority limit how many of its instances are tried at the same time, and how many
+ * certificates are ordered from it in an hour. If an authority fails for two instances, it is
+ * paused, and all its instances wait. Times are of CLOCK_REALTIME, because certificates expire by
+ * this clock.
  */
 #include <dirent.h>
 #include <openssl/evp.h>
@@ -40,7 +41,8 @@
 /* If a recorded time is further in the future than this, it comes from a wrong clock. */
 #define AHEAD_SEC_MAX 60
 
-/* An authority is paused for at most this time, even if the refused instance waits longer. */
+/* The pause of an authority ends when the instance that caused it is due again, but after this time
+ * at the latest. */
 #define PAUSE_SEC_MAX HOUR_SEC
 
 typedef struct Authority {
@@ -200,7 +202,8 @@ static void queue_read_state(Entry *entry)
         acme_state_done(&state);
 }
 
-/* Adds or updates an instance with Tls=acme, and moves its hosts out of *hosts. */
+/* Adds or updates the instance if it has Tls=acme. The queue then owns the array of hosts, and
+ * *hosts is empty. */
 static int queue_take(Manager *manager, const Instance *instance, Hosts *hosts)
 {
         Entry *entry = queue_find(manager, instance->name);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A client chooses the host and the token in the path of the file that these functions open. The
  * callers make sure that neither contains '/' or "..", and the functions follow no symbolic links.
- * (openat2(2) can't be used: RestrictSUIDSGID= of the router's unit forbids it.) The functions also
- * check the content of a file, so that the router can send nothing except answers to challenges. */
+ * (openat2(2) would be simpler, but RestrictSUIDSGID= of the router's unit forbids it.) The
+ * functions also check the content of a file, so that the router can send nothing except answers to
+ * challenges. */
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -42,8 +43,7 @@ bool challenge_token_is_valid(Span token)
         return token.size <= CHALLENGE_TOKEN_MAX && challenge_is_base64url(token);
 }
 
-/* Opens a folder or file below dir. The array names contains the parts of its path below dir, in
- * order, and then NULL. */
+/* Opens a folder or file below dir. names: the parts of its path below dir, and then NULL. */
 static int challenge_open(const char *dir, const char *const names[], int flags)
 {
         _cleanup_close_ int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);

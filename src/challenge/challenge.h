@@ -49,6 +49,6 @@ bool challenge_read_digest(const char *dir, const char *host,
 
 #define CHALLENGE_REPLY_MAX (256 + CHALLENGE_ANSWER_MAX)
 
-/* Writes the router's HTTP reply to a GET or HEAD request for the answer into ret. Returns the size
- * of the reply. Pure. */
+/* Sets ret to the router's HTTP reply to a GET or HEAD request for the answer. Returns the size of
+ * the reply. Pure. */
 size_t challenge_reply(Span method, Span answer, char ret[static CHALLENGE_REPLY_MAX]);
