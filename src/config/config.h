@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads the settings of the router and the files of all instances: router.conf,
- * router.conf.d/X.conf and instances/NAME.conf in the configuration folder DIR. These files are the
- * only source of truth, and all programs read them with this code. The code does not log. It
- * reports each mistake as a Problem. A mistake in the file of an instance affects only that
- * instance.
+ * router.conf.d/X.conf and instances/NAME.conf in the configuration folder DIR. No other place has
+ * these settings, and all programs read the files with this code. The code does not log. It reports
+ * each mistake as a Problem. A mistake in the file of an instance affects only that instance.
  *
  * lines.c splits a line into key and value, and settings.c looks up the key in a table. The tables
  * are in instance.c and router-settings.c. instances.c merges the routes of all instances.
@@ -174,7 +173,7 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
  * NAME.conf does not exist or has problems, returns -ENOENT, but still sets *ret. */
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance);
 
-/* Reads only NAME.conf. If the file is missing or has problems, the result has no instance. */
+/* Reads only NAME.conf. If the file is missing or has problems, *ret has no instance. */
 int config_load_own(const char *dir, const char *name, Config **ret);
 
 #define INSTANCE_IDLE_USEC_DEFAULT (UINT64_C(600) * 1000000)
@@ -186,11 +185,11 @@ int config_read_instance(const char *dir, const char *name, Instance *ret);
 Config *config_free(Config *config);
 
 /*
- * Sets takes_others of each instance that is the default or has wildcards. Such an instance would
- * also get some hosts of other instances if the files of the others did not name these hosts. Sets
- * its field others to a digest of these hosts, or to 0 if there are none. The digest changes when
- * such a host is added or removed. Ignores the instance with the number 'without', or no instance
- * if this is ROUTE_NONE.
+ * Sets takes_others of each instance that is the default or has wildcards. Hosts in the files of
+ * other instances are exceptions from such a route: b.a.example, for example, is an exception from
+ * *.a.example. For each instance, sets "others" to a digest of these exceptions, or to 0 if there
+ * are none. The digest changes when such a host is added or removed. without: the number of an
+ * instance whose routes are ignored, or ROUTE_NONE to ignore none.
  */
 void config_digest_others(Config *config, uint32_t without);
 

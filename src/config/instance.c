@@ -40,8 +40,8 @@ static bool instance_take_wildcard(Span *host)
         return wildcard;
 }
 
-/* Guesses which hosts a word of Host= means if it has a scheme, a port or commas. Returns NULL if
- * no guess is possible. */
+/* Guesses the hosts that are meant by a word of Host= with a scheme, a port or commas. Returns NULL
+ * if no guess is possible. */
 static const char *instance_guess_hosts(Span word, char ret[static GUESS_MAX])
 {
         char text[GUESS_MAX], *rest = NULL;

@@ -118,8 +118,8 @@ static int instances_withhold(Loading *loading, const InstanceDraft *draft, size
         return r;
 }
 
-/* If a file has a mistake, keeps the instance from before the reload, or withholds the hosts of the
- * file. problem: the number of the file's first problem. */
+/* Handles a file with a mistake: keeps the instance as it was before the reload or, if that is not
+ * possible, withholds the hosts of the file. problem: the number of the file's first problem. */
 static int instances_leave_out(Loading *loading, const char *name, const InstanceDraft *draft,
                                size_t problem, bool may_keep)
 {
@@ -181,8 +181,8 @@ static int instances_report_lost(Config *config, const Instance *instance, const
                            other.instance->name, other.file, other.line);
 }
 
-/* The instance has the number 'before' in old. Returns its number in config, or ROUTE_NONE if it
- * was not kept. */
+/* Returns the number in config of a kept instance. before: its number in old. Returns ROUTE_NONE if
+ * the instance was not kept. */
 static uint32_t instances_kept_as(const Config *config, const Config *old, uint32_t before)
 {
         const uint32_t number = before == ROUTE_NONE
@@ -256,7 +256,7 @@ int instances_load(Config *config, const char *dir, ConfigUsers check, const Con
 
 int instances_load_one(Config *config, const char *dir, const char *name)
 {
-        /* The field users is empty, so users_check() looks up the user by name. */
+        /* loading.users stays empty, so users_check() looks up only this user. */
         Loading loading = { .config = config, .dir = dir, .withheld = hostmap_new() };
         const int r = loading.withheld ? instances_load_file(&loading, name) : -ENOMEM;
 

@@ -23,8 +23,8 @@ typedef enum NamePath {
         NAME_RUNNING_SIGN, /* RUNTIME/NAME.running: a folder that exists while the instance runs */
 } NamePath;
 
-/* dir: CONFIG or RUNTIME, whichever the path begins with. The caller frees the string. Returns NULL
- * if memory runs out. */
+/* Returns a path that belongs to the instance. dir: CONFIG or RUNTIME, as in the comments above.
+ * The caller frees the string. Returns NULL if memory runs out. */
 char *name_path(NamePath what, const char *dir, const char *instance);
 
 /* Does the same without allocating memory. Returns false if the path has PATH_MAX bytes or more. */
