@@ -314,8 +314,8 @@ static int queue_on_end(sd_event_source *source, const siginfo_t *info, void *us
         queue_read_state(entry);
         if (info->si_code != CLD_EXITED)
                 log_error("the process that gets a certificate for %s was killed", entry->name);
-        /* If the process wrote no new state, for example because the disk is full, the instance is
-         * still due. It then waits for BLOCKED_SEC. */
+        /* If the process wrote no new state, for example because the disk is full, the instance
+         * would be due again at once. So it waits for BLOCKED_SEC. */
         if ((info->si_code != CLD_EXITED || entry->tried == entry->tried_before) &&
             entry->next < soon) {
                 entry->next = soon;
@@ -394,8 +394,8 @@ static bool queue_is_due(const Entry *entry, uint64_t now)
         return entry->next <= now || entry->tried > now + AHEAD_SEC_MAX;
 }
 
-/* Of the instances whose try can start now, returns the one that has been due for the longest time,
- * or NULL if there is none. */
+/* Looks only at instances whose try can start now. Returns the one that has been due for the
+ * longest time, or NULL if there is none. */
 static Entry *queue_first(const Manager *manager, uint64_t now)
 {
         Entry *entry, *first = NULL;
