@@ -7,10 +7,14 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "config/config.h"
 #include "ctl/ask/access.h"
+#include "ctl/ask/as-customer.h"
 #include "ctl/ask/limits.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/change/acme.h"
@@ -19,7 +23,11 @@
 #include "ctl/change/files.h"
 #include "ctl/change/others.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/text.h"
+
+/* Processes that wait for a file system may take this long to end after SIGKILL. */
+#define PROGRAMS_END_NSEC (UINT64_C(10) * 1000000000)
 
 typedef struct Remove {
         Change change;
@@ -248,6 +256,43 @@ static bool remove_home(const Remove *remove, const char *home)
                !remove_is_home(remove, home) || remove_tree(home);
 }
 
+/* Kills all processes that the calling process may signal, except itself (kill(2)). */
+static int remove_work_kill(const void *userdata, char **ret_text)
+{
+        (void)userdata;
+        (void)ret_text;
+        return kill(-1, SIGKILL) < 0 && errno != ESRCH ? -errno : 0;
+}
+
+static bool remove_has_programs(const Remove *remove)
+{
+        errno = 0;
+        (void)getpriority(PRIO_USER, remove->uid);
+        return errno != ESRCH;
+}
+
+/* Ends all programs of the user, wherever they were started (ssh, cron, screen), because userdel(8)
+ * fails while one is running. Programs that fork in the meantime are killed in the next round. */
+static bool remove_programs(const Remove *remove)
+{
+        static const struct timespec pause = { .tv_nsec = 20000000 };
+        const uint64_t end_nsec = clock_nsec(CLOCK_MONOTONIC) + PROGRAMS_END_NSEC;
+        Identity user;
+        int r = identity_of(remove->name, &user) && user.uid != geteuid() ? 0 : -ESRCH;
+
+        while (r == 0 && remove_has_programs(remove)) {
+                r = as_customer_run(&user, remove_work_kill, NULL, NULL);
+                if (r == 0 && clock_nsec(CLOCK_MONOTONIC) > end_nsec)
+                        r = -ETIMEDOUT;
+                (void)nanosleep(&pause, NULL);
+        }
+        if (r == 0)
+                return true;
+        output_error("The programs of user %s can't be ended: %s. 'ps -u %s' lists them.",
+                     remove->name, strerror(-r), remove->name);
+        return false;
+}
+
 static bool remove_user(Remove *remove)
 {
         const struct passwd *user = getpwnam(remove->name);
@@ -260,12 +305,14 @@ static bool remove_user(Remove *remove)
         remove->uid = user ? user->pw_uid : 0;
         if (!remove_kept(remove) || !remove_jobs(remove))
                 return false;
-        if (!user ||
-            !change_step(&remove->change, "user", "remove user %s and %s", remove->name, home))
+        if (!user || !change_step(&remove->change, "user",
+                                  "end all programs of user %s, and remove %s and %s", remove->name,
+                                  remove->name, home))
                 return true;
         /* Until userdel runs, a program of the customer could make new jobs, so the jobs are
          * removed again. While such a program is running, userdel fails. */
-        return remove_home(remove, home) && change_good(LAST_UID_FILE, last_uid_put(remove->uid)) &&
+        return remove_programs(remove) && remove_home(remove, home) &&
+               change_good(LAST_UID_FILE, last_uid_put(remove->uid)) &&
                program_run(
                        (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL }) &&
                remove_kept(remove) && remove_jobs(remove);
@@ -359,7 +406,7 @@ static CtlStatus remove_ask(const Ctl *ctl, const char *name)
         }
         fprintf(stderr,
                 "The pages, certificate and settings of %s will be permanently removed, and also "
-                "the user with its home if bellhopctl created it.\n"
+                "the user with its home and running programs if bellhopctl created it.\n"
                 "Type the name to continue: ",
                 name);
         if (!fgets(answer, sizeof(answer), stdin))

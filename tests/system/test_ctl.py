@@ -501,6 +501,33 @@ def test_uid_of_a_removed_customer_is_not_given_again(box):
     assert uids[0] < uids[1] < uids[2]
 
 
+# One sleeps and ignores what it can, one is stopped, and the others fork for ever, at most ten at a time.
+RUNNING = """
+(trap '' HUP TERM INT; exec sleep infinity) &
+sleep infinity & kill -STOP $!
+(while :; do (sleep 0.1 & wait) & sleep 0.01; done) &
+echo started
+"""
+
+
+@pytest.mark.usefixtures("clean")
+def test_purge_of_a_user_whose_programs_run(box):
+    add(box, "dora")
+    uid = box.uid("dora")
+    other = box.popen_run("runuser", "-u", "bob", "--", "sleep", "infinity")
+    with box.popen_run("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "setsid", "--fork", "bash", "-c", RUNNING,
+                       stdout=subprocess.PIPE) as started:
+        assert started.stdout.readline() == "started\n"
+        assert "end all programs of user dora, and remove dora and /home/dora" in ctl(box, "remove", "dora", "--purge", "--dry-run")
+        assert box.try_run("pgrep", "-U", str(uid)).returncode == 0
+        ctl(box, "remove", "dora", "--purge", "--yes")
+    assert box.try_run("pgrep", "-U", str(uid)).returncode == 1
+    assert left_of(box, "dora") == [] and not box.path("/home/dora").exists()
+    assert other.poll() is None and box.try_run("pgrep", "-u", "bob", "-x", "sleep").returncode == 0
+    box.run("pkill", "-u", "bob", "-x", "sleep")
+    other.wait(timeout=20)
+
+
 @pytest.mark.usefixtures("clean")
 def test_purge_of_jobs_that_come_back(box):
     """Made by a program that waits until they are removed, and then ends."""
