@@ -139,8 +139,8 @@ static bool remove_folders(Remove *remove)
 
 typedef bool RemoveMatch(const Remove *remove, int folder, const char *name);
 
-/* Removes files of the customer's user whose names do not contain the user's name. match() finds
- * these files in the folder, which root owns. */
+/* Removes the customer's files in a folder that root owns. The names of these files do not contain
+ * the name of the user, so match() recognizes them by their owner or target. */
 static bool remove_matching(Remove *remove, const char *kind, const char *folder,
                             RemoveMatch *match)
 {
@@ -171,8 +171,9 @@ static bool remove_is_log_link(const Remove *remove, int folder, const char *nam
         return strcmp(target + strlen("../"), remove->name) == 0;
 }
 
-/* Removes the links that lead from the uid to the folder of the customer's logs. Otherwise, the log
- * of a later user with this uid could go to a later customer with this name. */
+/* Removes the links whose name is a uid and whose target is the folder of the customer's logs. If
+ * such a link remained, the logs of a later user with that uid could go to a later customer with
+ * this name. */
 static bool remove_log_links(Remove *remove)
 {
         return remove_matching(remove, "logs", LOG_DIR "/.uid", remove_is_log_link);
@@ -241,8 +242,8 @@ static bool remove_is_home(const Remove *remove, const char *home)
 }
 
 /* userdel(8) removes the user even if it can't remove the home, for example because a file system
- * of the customer is mounted there or folders are nested too deeply. Then the next customer would
- * get the home. So the home is removed first. */
+ * of the customer is mounted there or folders are nested too deeply. Then the next customer with
+ * this name would get the home. So the home is removed first. */
 static bool remove_home(const Remove *remove, const char *home)
 {
         const char *name = strrchr(home, '/');
@@ -319,8 +320,8 @@ static bool remove_user(Remove *remove)
 }
 
 /* If the instance had Tls=acme, bellhop-acme must read the files again. If an earlier command has
- * already removed the instance's file, its Tls= is unknown. Then bellhop-acme reads the files again
- * if it may not have noticed the removal. */
+ * already removed the instance's file, Tls= is unknown. Then bellhop-acme is reloaded only if it
+ * may not have read the files since the removal. */
 static bool remove_certificate_orders(Remove *remove, bool had_file, bool had_acme)
 {
         return (had_file && !had_acme) || acme_read_files(&remove->change, false, had_acme);
