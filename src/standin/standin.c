@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* An instance that was ready is started again at once, because it can serve its queue. An instance
- * that crashed soon after its start twice in a row is started after a pause. An instance that was
- * killed during its start counts as crashed, until a connection in the queue has waited
- * PATIENCE_USEC; then it counts as unable to start. The stand-in discards the bytes that clients
- * send. */
+/* When the stand-in ends, systemd starts the instance again. If the instance was ready before it
+ * ended, it can serve its queue, so the stand-in ends at once. If the instance crashed soon after
+ * its start twice in a row, the stand-in pauses before it ends. A signal that kills the instance
+ * during its start counts as a crash, too. But when a connection in the queue has waited
+ * PATIENCE_USEC, such an instance counts as unable to start, and the stand-in refuses its
+ * connections. */
 #include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
@@ -27,15 +28,15 @@
  * be busy with a daemon-reload of thousands of units, and systemd or D-Bus may hang. */
 #define ASK_USEC (5 * UINT64_C(1000000))
 
-/* A crash is part of a loop if it comes within LOOP_RAN_USEC after READY=1, and within
- * LOOP_APART_USEC after the end of the last stand-in. */
+/* A crash is part of a loop if it comes within LOOP_RAN_USEC after the instance became ready, and
+ * within LOOP_APART_USEC after the end of the stand-in that ran for the crash before. */
 #define LOOP_RAN_USEC   UINT64_C(1000000)
 #define LOOP_APART_USEC (2 * UINT64_C(1000000))
 
 #define PATIENCE_USEC (5 * UINT64_C(1000000))
 
-/* The maximum number of refused connections that are still open. It is lower than the usual
- * LimitNOFILE= of 1024, so that there is room for the descriptors of one message. */
+/* The maximum number of refused connections that are still open. It is far below the usual
+ * LimitNOFILE= of 1024, because one datagram can bring up to 253 more descriptors. */
 #define STANDIN_LINGERING_MAX 512
 
 Ending standin_judge(const EndingFacts *facts)
@@ -52,7 +53,8 @@ Ending standin_judge(const EndingFacts *facts)
         return ENDING_CRASH;
 }
 
-/* Whether a signal ended the service. result is a value of $SERVICE_RESULT: see systemd.exec(5). */
+/* Whether a signal ended the service. For the values of result, see $SERVICE_RESULT in
+ * systemd.exec(5). */
 static bool standin_is_by_signal(const char *result)
 {
         return strcmp(result, "signal") == 0 || strcmp(result, "core-dump") == 0 ||
@@ -135,7 +137,8 @@ static int standin_ask_bus(sd_bus *bus, uint64_t deadline_usec, const char *inst
         return 0;
 }
 
-/* Waits for the end of authentication on the bus. sd-bus itself would wait for 90 seconds. */
+/* Waits for the end of authentication on the bus. sd-bus itself would wait up to 90 seconds, which
+ * is too long here. */
 static int standin_log_in(sd_bus *bus, uint64_t deadline_usec)
 {
         int r;

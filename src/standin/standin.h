@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks systemd how an instance ended, because no customer can forge the answer of systemd. If the
- * instance can't start, refuses its hand-offs. Otherwise they would start it again and again while
- * clients wait. */
+/* systemd starts the stand-in when an instance has failed. The stand-in asks systemd how the
+ * instance ended, because no customer can forge the answer of systemd. If the instance could not
+ * start, the stand-in refuses the connections in its queue, which is the hand-off socket. Otherwise
+ * these connections would start the instance again and again, and their clients would wait. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,7 +28,7 @@ typedef struct EndingFacts {
 } EndingFacts;
 
 /* Asks systemd over the system bus for all facts except waited_usec. Returns a negative errno if
- * systemd does not answer; *ret is then the same as for a unit that is not loaded. */
+ * systemd does not answer; then ret->is_loaded is false. */
 int standin_ask(const char *instance, EndingFacts *ret);
 
 /* Returns how long the first connection in the queue has waited, or 0 if the queue is empty. */
@@ -39,7 +40,7 @@ Ending standin_judge(const EndingFacts *facts);
 #define STANDIN_PAUSE_USEC (5 * UINT64_C(1000000))
 
 /* Refuses all present and new connections in the queue of the hand-off socket for pause_usec, then
- * ends. cause says why the instance can't start; the status shows it. sender_uid is the same as in
- * bellhop_receive(). */
+ * ends. The status of the stand-in shows cause, the reason why the instance can't start. sender_uid
+ * is the same as in bellhop_receive(). */
 int standin_run_consume(int handoff_fd, const char *instance, const char *cause, uid_t sender_uid,
                         uint64_t pause_usec);

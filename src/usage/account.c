@@ -20,7 +20,8 @@ static const char *account_number(uint64_t n, char ret[static NUMBER_MAX])
         return ret;
 }
 
-/* Removes the next word, which must be a number, or "-" for an unknown number. */
+/* Takes the next word from the front of rest. The word must be a number, or "-" for an unknown
+ * number. */
 static bool account_take(Span *rest, uint64_t *ret)
 {
         Span word;

@@ -7,17 +7,18 @@
 
 #include "usage/diag.h"
 
-/* The size of the kernel's data up to the last figure that is read here. Newer kernels send more.
- */
+/* The size of struct tcp_info up to the last field that is read here. Newer kernels send more
+ * fields. */
 #define INFO_LEAST (offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t))
 
-/* The bits of all TCP states, as in the kernel's include/net/tcp_states.h, except TIME_WAIT, CLOSE,
- * LISTEN and NEW_SYN_RECV: sockets in these states have no figures. */
+/* The bits of TCP states, as in the kernel's include/net/tcp_states.h. TIME_WAIT, CLOSE, LISTEN and
+ * NEW_SYN_RECV are left out, because sockets in these states have no figures. */
 #define STATE_BITS                                                                           \
         ((1U << 1) | (1U << 2) | (1U << 3) | (1U << 4) | (1U << 5) | (1U << 8) | (1U << 9) | \
          (1U << 11))
 
-/* Removes size bytes from the front, and also the padding to a multiple of four, if present. */
+/* Takes size bytes from the front of rest. Also removes the padding that follows up to a multiple
+ * of four bytes, if there is any. */
 static bool diag_take(Span *rest, size_t size, Span *ret)
 {
         Span filling;
@@ -28,7 +29,7 @@ static bool diag_take(Span *rest, size_t size, Span *ret)
         return span_take(rest, fill < rest->size ? fill : rest->size, &filling);
 }
 
-/* Removes the next netlink attribute from the front. */
+/* Takes the next netlink attribute from the front of rest. */
 static bool diag_attribute(Span *rest, struct nlattr *ret, Span *value)
 {
         Span header;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes questions to the kernel about TCP connections, and parses the kernel's messages: see
- * sock_diag(7). Makes no system calls. */
+/* Formats requests to the kernel for information about TCP connections, and parses the kernel's
+ * messages: see sock_diag(7). Makes no system calls. */
 #pragma once
 
 #include "util/span.h"
 
-/* The groups in which the kernel reports TCP connections that end: SKNLGRP_INET_TCP_DESTROY and
- * SKNLGRP_INET6_TCP_DESTROY. ListenNetlink= of bellhop-usage.socket has the same number. */
+/* The netlink groups in which the kernel reports TCP connections that end, as a bit mask:
+ * SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY. ListenNetlink= of bellhop-usage.socket
+ * has the same number. */
 #define DIAG_GROUPS 5
 
 typedef enum DiagKind {

@@ -14,9 +14,10 @@
  * SLICE. */
 static const char *const inner[] = { "bellhop-network.slice/", "" };
 
-/* The forms that control groups can have on a machine. In this table, `slice` is the folder that
- * contains the groups of units, and `file` is the file with the processor time of a group. In this
- * file, `before` is the text before the number, and `nsec` is the number's unit in nanoseconds. */
+/* Where the processor time of a unit is: cgroup v2, and two forms of cgroup v1. `slice` is the
+ * folder that contains the groups of units, and `file` is the file with the processor time in the
+ * folder of a group. In this file, the number follows the text `before`, and its unit is `nsec`
+ * nanoseconds. */
 static const struct {
         const char *slice, *file, *before;
         uint64_t nsec;
@@ -69,8 +70,8 @@ static int group_read_at(size_t place, int slice, const char *unit, uint64_t *re
         return group_read_number(place, folder, ret_nsec);
 }
 
-/* Finds the form of control groups on this machine, and opens the folder of SLICE. *ret_place is
- * the index of this form in places. */
+/* Finds the row of places whose folder `slice` exists on this machine, and opens that folder.
+ * *ret_place is the index of this row. */
 static int group_open_slice(size_t *ret_place)
 {
         for (size_t i = 0; i < ELEMENTSOF(places); i++) {

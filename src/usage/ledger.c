@@ -11,12 +11,12 @@
 #include "util/open-regular.h"
 #include "util/text.h"
 
-/* A connection is dropped when the kernel has not listed it for this number of ticks. It is kept
- * until then, because the kernel does not list a connection that was reset, but reports its end
- * when the instance closes it. */
+/* The ledger forgets a connection that the kernel has not listed for this number of ticks. It does
+ * not forget it earlier, because the kernel stops listing a connection that was reset, but still
+ * reports its end when the instance closes it. */
 #define TICKS_UNSEEN 60
-/* An orphan is dropped after this number of ticks. The router usually reports the owner of a
- * connection before the end of the connection, but may have to wait for room in the socket of
+/* The ledger forgets an orphan after this number of ticks. Usually, the router reports the owner of
+ * a connection before the connection ends, but it may have to wait for room in the socket of
  * bellhop-usage. */
 #define TICKS_ORPHAN 2
 
@@ -172,8 +172,8 @@ void ledger_end(Ledger *ledger, const DiagMessage *message)
 
         if (open && open->account != OPEN_NOBODY) {
                 ledger_count(ledger, open, message);
-                /* The instance can disconnect the socket with connect(2), which sets the figures to
-                 * 0. */
+                /* Fewer bytes than before mean that the instance has disconnected the socket by
+                 * connect(2), which sets the figures to 0. */
                 ledger->accounts[open->account].n_reset += message->received < open->n_least;
                 ledger_forget(ledger, open);
         } else if (!open && message->cookie != 0 && ledger->n_orphans < ORPHANS_MAX &&
@@ -339,9 +339,9 @@ static void ledger_name_month(time_t now, char ret[static MONTH_NAME_MAX])
         (void)strftime(ret, MONTH_NAME_MAX, "%Y-%m", gmtime_r(&now, &tm));
 }
 
-/* Takes an account from a file. kept is the account in the file. Its last seen state (see Account)
- * is used only if it is from this boot and the account in memory has no such state. If the clock
- * was set back to the month of the file, the account in memory has a newer state. */
+/* Takes over kept, an account from a file. If the account in memory has a last seen state (see
+ * Account), keeps that state, because it is newer: this happens if the clock was set back to the
+ * month of the file. The state in kept is useless if it is from another boot. */
 static void ledger_take_account(Account *account, const Account *kept, bool is_same_boot)
 {
         const Account seen = *account;
@@ -536,7 +536,8 @@ static int ledger_rename_in_file(const Ledger *ledger, const char *month, const 
 
         if (r < 0 || !key)
                 return r < 0 ? r : -ENOMEM;
-        /* Lines before this heading are not about instances. */
+        /* The search begins at this heading, because the keys above it, such as BOOT, are not names
+         * of instances. */
         at = strstr(text, "\n" MONTH_ACCOUNTS);
         at = at ? strstr(at + 1, key) : NULL;
         if (!at)
@@ -565,8 +566,8 @@ int ledger_close_account(Ledger *ledger, const char *name, time_t now)
                 now++;
         } while (*ledger_index_place(ledger, new_name) != 0);
         (void)strcpy(account->name, new_name);
-        /* No unit or report has the new name, so the last seen state is useless. Without it, files
-         * of later months have no line for this account. */
+        /* No unit or report has the new name, so the last seen state is useless. It is set to 0, so
+         * that files of later months get no line for this account. */
         account->group = account->group_nsec = account->reporter = account->n_reported = 0;
         if (ledger_index_again(ledger, ledger->n_index) < 0)
                 return -ENOMEM;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Keeps the usage of each instance in this month, and the open connections: in memory, and in a
- * file for each month. Each write replaces the whole file. The owner of a connection is the
- * instance that got it; an orphan is a connection that has ended before the router reported its
- * owner. A tick is a call of ledger_tick(), at a regular interval. Does not log. */
+/* The ledger keeps the usage of each instance in this month, and the open connections. It keeps
+ * them in memory, and writes them into the file of the month. Each write replaces the whole file.
+ * The owner of a connection is the instance that got it; an orphan is a connection that has ended
+ * before the router reported its owner. A tick is a call of ledger_tick(), at a regular interval.
+ * Does not log. */
 #pragma once
 
 #include <time.h>
@@ -30,8 +31,8 @@ typedef struct Ledger {
 
 /* Locks dir, and reads the file of this month in it. If this file does not exist, reads the file of
  * the newest month. boot is the id of this boot. Returns 0, -EBUSY if another process has the lock,
- * -EBADMSG if the file is damaged, or another negative errno. Before the call, *ledger must contain
- * the limits, and zeros in all other fields. */
+ * -EBADMSG if the file is damaged, or another negative errno. Before the call, set accounts_max and
+ * open.max, and zeros in all other fields. */
 int ledger_open(Ledger *ledger, const char *dir, const char *boot, time_t now);
 void ledger_done(Ledger *ledger);
 
@@ -43,8 +44,8 @@ void ledger_use_socket(Ledger *ledger, uint64_t socket);
 /* Marks the figures of the month as incomplete, because something could not be counted. */
 void ledger_lose(Ledger *ledger);
 
-/* Records that the connection with this cookie belongs to the instance. n_received is the number of
- * bytes that the connection had received at the hand-off, or a smaller number. */
+/* Records that the connection with this cookie belongs to the instance. At the hand-off, the
+ * connection had received at least n_received bytes. */
 void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name, uint64_t n_received);
 /* Count the bytes in a message of the kernel: ledger_see() for an open connection, and ledger_end()
  * for a connection that has ended. */
@@ -61,8 +62,8 @@ void ledger_add_requests(Ledger *ledger, const char *name, uint64_t reporter, ui
  * negative errno. */
 int ledger_close_account(Ledger *ledger, const char *name, time_t now);
 
-/* Drops connections that have not been seen for a long time. Begins a new month if now is in
- * another month. */
+/* Forgets connections that the kernel has not listed for a long time. Begins a new month if now is
+ * in another month. */
 int ledger_tick(Ledger *ledger, time_t now);
 /* Returns 0 or a negative errno. */
 int ledger_save(Ledger *ledger, bool is_running);

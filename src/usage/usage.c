@@ -177,8 +177,8 @@ static Received usage_received(Batch *batch, int i)
         return received;
 }
 
-/* Reads at most this number of batches, so that a process that sends without end can't block the
- * service. */
+/* Stops after `batches` batches, so that a process that sends without end can't block the service.
+ */
 static void usage_drain(Usage *usage, int fd, unsigned batches)
 {
         static Batch batch;

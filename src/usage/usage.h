@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The service bellhop-usage: receives messages from the kernel, the router and instances, and
- * counts in the ledger. */
+/* The service bellhop-usage: receives messages from the kernel, the router and instances, and adds
+ * their numbers to the ledger. */
 #pragma once
 
 #include "usage/ledger.h"
