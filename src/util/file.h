@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads files that customers may have made. A fifo can't block the caller, and a file without end
- * is refused. */
+/* Reads files that customers may have made. A fifo can't block the caller, and a file that is too
+ * large is refused. */
 #pragma once
 
 #include <stddef.h>

@@ -8,8 +8,8 @@
 #include "util/folder-watch.h"
 
 /* Waits until a file is renamed into the folder, or the process ends. changes is an inotify
- * descriptor; process is a pidfd, or -1. Returns 0 when the caller should look again, or a negative
- * errno. */
+ * descriptor; process is a pidfd, or -1. Returns 0 when the caller should look for its file again,
+ * or a negative errno. */
 static int folder_watch_wait(int changes, int process, uint64_t end_usec)
 {
         struct pollfd fds[] = { { .fd = changes, .events = POLLIN },

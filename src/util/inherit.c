@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* This file does not use libsystemd. mod_bellhop contains this file, so libsystemd and the
+/* This file does not use libsystemd. It is also linked into mod_bellhop, so libsystemd and the
  * libraries that it needs would use memory in every Apache process. */
 #include <fcntl.h>
 #include <limits.h>

@@ -12,8 +12,8 @@
 
 #define JOURNAL_FIELDS_MAX 8
 
-/* The size of the send buffer that is requested; the kernel may set a smaller size. With a large
- * buffer, a burst of lines can use the full length of journald's queue. */
+/* The size of the send buffer that is requested; the kernel may set a smaller size. With a small
+ * buffer, the lines of a burst would be lost before journald's queue is full. */
 #define JOURNAL_SEND_BYTES (1024 * 1024)
 
 static int journal_fd = -EBADF;

@@ -6,8 +6,8 @@
 
 #define LINE_MAX_BYTES 2048
 
-/* systemd.exec(5): $JOURNAL_STREAM has the device and the inode of the stream that leads to the
- * journal. */
+/* Compares stderr with $JOURNAL_STREAM, which has the device and the inode of the stream that leads
+ * to the journal: see systemd.exec(5). */
 static bool log_leads_to_journal(void)
 {
         const char *stream = getenv("JOURNAL_STREAM");

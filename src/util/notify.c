@@ -48,8 +48,8 @@ static bool notify_is_over(const Notify *notify, const char *text)
         return r != -EAGAIN && r != -ENOBUFS && r != -ENOMEM;
 }
 
-/* Sends the kept messages in order, until one can't be sent now. status is a line "STATUS=..." that
- * is added to these messages, or "". */
+/* Sends the kept messages in order, until one can't be sent now. To add a status to RELOADING=1,
+ * READY=1 or STOPPING=1, give the line "STATUS=..." as status; otherwise give "". */
 static void notify_flush(Notify *notify, const char *status)
 {
         char text[NOTIFY_BYTES_MAX];

@@ -6,9 +6,9 @@
 #include "util/cleanup.h"
 #include "util/open-regular.h"
 
-/* The kernel's own files look regular, but opening or reading some of them changes the machine.
- * Most of these files have size 0. The others are in sysfs, or belong to a device (/proc/bus/pci).
- */
+/* The files that the kernel makes, as in /proc, look regular, but opening or reading some of them
+ * has effects on the whole machine. Most of these files have size 0. The others are in sysfs, or
+ * belong to a device (/proc/bus/pci). */
 static bool open_is_harmless(int fd, const struct stat *st)
 {
         struct statfs fs;

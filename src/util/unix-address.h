@@ -19,8 +19,8 @@ static inline int unix_address_fill(const char *path, struct sockaddr_un *ret)
         return (int)(offsetof(struct sockaddr_un, sun_path) + size);
 }
 
-/* Makes the address in $NOTIFY_SOCKET: see sd_notify(3). path is the path of a socket file, or "@"
- * and the name of an abstract socket. */
+/* Makes the address from the value of $NOTIFY_SOCKET: see sd_notify(3). path is the path of a
+ * socket file, or "@" and the name of an abstract socket. */
 static inline int unix_address_fill_notify(const char *path, struct sockaddr_un *ret)
 {
         const int size = unix_address_fill(path, ret);
