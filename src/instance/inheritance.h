@@ -17,8 +17,8 @@ typedef struct Inheritance {
 } Inheritance;
 
 /* Takes the inherited descriptors. Call it once in a process. If systemd has started the server
- * directly, no supervisor has made the page (page.h), so this function makes one. Returns false
- * after an error; errno has the reason. */
+ * directly, without bellhop-instance, the server inherits no page (page.h), so this function makes
+ * one. Returns false after an error; errno has the reason. */
 bool inheritance_take(Inheritance *ret);
 
 /* Sends READY=1 to the supervisor. Only the first call has an effect. */

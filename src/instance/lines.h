@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Connects to bellhop-log(8), through its socket in the folder that the unit passes to
+/* Connects to the socket of bellhop-log(8). systemd passes the folder with this socket to
  * bellhop-instance. */
 #pragma once
 
@@ -11,6 +11,6 @@
 /* The longest time that a server waits for room in the socket. */
 #define LINES_WAIT_SEC 1
 
-/* sockets_fd: a descriptor of the folder, which the caller keeps. Returns a descriptor, or a
- * negative number if bellhop-log does not listen. */
+/* sockets_fd: a descriptor of the folder; the caller keeps it. Returns a descriptor of the
+ * connection, or a negative number if bellhop-log does not listen. */
 int lines_connect(int sockets_fd);

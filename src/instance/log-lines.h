@@ -20,11 +20,12 @@ typedef enum LinesKind {
  * outside ASCII use LINES_SEVERAL. */
 #define LINES_SEPARATOR "\xe2\x90\xa4" /* U+2424 */
 
-/* Call it before all other functions. instance: its name; the string must stay valid. */
+/* Call it before all other functions. instance: the name of the instance; the string must stay
+ * valid. */
 void log_lines_init(const char *instance);
 
-/* Call it in the parent of the writing processes. Makes the memory that they share. fd: a
- * connection to bellhop-log, which the caller keeps; negative: none. */
+/* Call it in the parent of the processes that write lines. Makes the memory that they share. fd: a
+ * connection to bellhop-log; negative: none. The caller keeps fd. */
 void log_lines_use(int fd);
 
 /* Writes a line. text: size bytes, and then a NUL. is_file: true sends the line to bellhop-log, or
@@ -38,10 +39,10 @@ bool log_lines_write(LinesKind kind, int level, const char *text, size_t size, b
  * the same buffer. */
 void log_lines_join(unsigned number);
 
-/* Adds an access line, which is for a file, to the buffer. log_lines_flush() sends all gathered
- * lines together, which saves system calls and most of the work of bellhop-log. A line that does
- * not fit into the buffer is sent at once. Call both functions only in processes with one thread.
- * Returns false if the line was sent at once. */
+/* Adds an access line to the buffer. Use it only for lines that bellhop-log writes to a file.
+ * log_lines_flush() sends all gathered lines together, which saves system calls and most of the
+ * work of bellhop-log. A line that does not fit into the buffer is sent at once. Call both
+ * functions only in processes with one thread. Returns false if the line was sent at once. */
 bool log_lines_gather(const char *text, size_t size);
 void log_lines_flush(void);
 

@@ -78,7 +78,8 @@ static bool server_find(const char *name, ServerType *ret)
         return false;
 }
 
-/* Tests the configuration inside the fence of the instance. Returns only after a failure. */
+/* Tests the configuration under the restrictions of the instance (confine.h). Returns only after a
+ * failure. */
 static void test(Context *context, const char *server, bool with_php)
 {
         Instance settings;
@@ -170,8 +171,9 @@ static int inherit_handoff_socket(const char *instance)
                           "'systemctl restart bellhop@%s.socket'",
                           instance);
         /* SO_LOCK_FILTER forbids filters on the socket. Otherwise a program of the customer could
-         * set a filter that drops all hand-offs, and the router would get no error. On Linux 6.18,
-         * such a filter still dropped hand-offs long after systemd had made a new socket. */
+         * set a filter that drops all hand-offs, and the router would get no error. A new socket
+         * would not help at once: on Linux 6.18, hand-offs were still dropped long after systemd
+         * had made one. */
         (void)setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));
         return fd;
 }
@@ -190,7 +192,7 @@ static void block_signals(void)
 }
 
 /* Returns the exit status of the server. If a signal ended the server, ends this process by the
- * same signal, so that systemd and the stand-in see the cause. */
+ * same signal, so that systemd and the stand-in (src/standin) see the cause. */
 static int end_like(int status)
 {
         const struct rlimit no_core = { 0 };

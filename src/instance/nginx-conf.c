@@ -103,8 +103,8 @@ static void nginx_write_server(FILE *out, const Context *context, const Site *si
                 fprintf(out, "        ssl_reject_handshake on;\n");
         fprintf(out, "        server_name %s;\n", site->host ? site->host : "_");
         if (!context->is_suspended) {
-                /* The main document root is set outside of this block, so a snippet can set another
-                 * root. */
+                /* The http block sets the main document root: nginx allows only one "root" in a
+                 * server block, and a snippet may set it. */
                 if (site->host && site->has_www)
                         fprintf(out, "        root %s;\n", site->www);
                 /* nginx uses the first "location" pattern that matches, so the customer's files

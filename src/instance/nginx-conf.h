@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* nginx can't take the name and the hosts of an instance from variables. So the supervisor writes
+/* nginx can't take the name and the hosts of an instance from variables. So bellhop-instance writes
  * the part of nginx's configuration that depends on the name and the hosts. This part includes the
- * files in CONFIG/nginx. */
+ * files in the folder nginx of context->config_dir. */
 #pragma once
 
 #include "instance/context.h"

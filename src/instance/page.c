@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The page (page.h) has its own counts, because those of a server are not reliable: the event MPM
- * of Apache updates its scoreboard only when a timeout queue is due, so a process that looks idle
- * may have connections. Each process writes only to its own cache line, and the supervisor adds up
- * the counts. */
+/* The processes of a server count their connections in the page (page.h), because the server's own
+ * counts are not reliable. For example, the event MPM of Apache updates its scoreboard only when a
+ * timeout queue is due, so a process that looks idle may have connections. Each process writes only
+ * to its own cache line, and the supervisor adds up the counts. */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdalign.h>
@@ -103,8 +103,8 @@ static void page_note_change(Page *page)
                 page_ring();
 }
 
-/* While the gate is barred, the supervisor waits until no connection is in hand, so each change
- * rings the bell. */
+/* While the gate is barred, the supervisor waits until no connection is in hand, so each call rings
+ * the bell. */
 void page_let_go(void)
 {
         own.slot->n_in_hand--;
@@ -178,9 +178,9 @@ size_t page_find_joined(const Page *page, pid_t ret[], size_t max)
         return n;
 }
 
-/* This process changes the counter before it reads the gate, and the supervisor bars the gate
- * before it reads the counter. So either this process sees that the gate is barred, or the
- * supervisor sees the connection in hand. */
+/* This process increments n_in_hand before it reads is_barred, and the supervisor bars the gate
+ * before it reads n_in_hand. So either this process sees that the gate is barred, or the supervisor
+ * sees the connection in hand. */
 bool page_reach(void)
 {
         own.slot->n_in_hand++;

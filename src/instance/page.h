@@ -58,8 +58,8 @@ void page_leave(Page *page, pid_t pid, uint64_t now_usec);
 /* The steps of a connection. A process that has joined calls page_reach() before it receives a
  * hand-off. If page_reach() returns false, the gate is barred, and the process must not receive. If
  * page_reach() returns true but there was nothing to receive, the process calls page_let_go().
- * Otherwise it calls page_opened(), page_let_go() when a worker has taken the connection, and
- * page_ended() when the connection ends. */
+ * Otherwise it calls page_opened() for the received connection, then page_let_go() when a worker
+ * has taken the connection, and then page_ended() when the connection ends. */
 bool page_reach(void);
 void page_let_go(void);
 void page_opened(uint64_t now_usec);
@@ -86,5 +86,6 @@ void page_listen(Page *page);
  * number, at most max. */
 size_t page_find_joined(const Page *page, pid_t ret[], size_t max);
 
-/* Adds the counts of the page to *sum, and updates the times in *sum. */
+/* Adds the counts of the page to *sum. If a time in the page is later than the same time in *sum,
+ * replaces the time in *sum. */
 void page_add(const Page *page, PageSum *sum);

@@ -46,8 +46,8 @@ static char *php_find_program(const Context *context)
                 return strdup(context->php_program);
         if (glob(BELLHOP_PHP_FPM, GLOB_NOSORT, NULL, &all) != 0)
                 return NULL;
-        /* If the machine has no mail server, /usr/sbin of the instance has links instead of
-         * programs. Some of these links are dangling, and access(2) skips them. */
+        /* glob(3) also finds dangling links, so access(2) checks each path. Such links may exist if
+         * the machine has no mail server: /usr/sbin of the instance then consists of links. */
         for (size_t i = 0; i < all.gl_pathc; i++)
                 if (access(all.gl_pathv[i], F_OK) == 0 &&
                     (!newest || strverscmp(all.gl_pathv[i], newest) > 0))
@@ -58,8 +58,9 @@ static char *php_find_program(const Context *context)
         return found;
 }
 
-/* Returns the path of the customer's own file, which includes the common file. If the customer has
- * no file, returns the path of the common file. Returns NULL if neither file exists. */
+/* Returns the path of the customer's own configuration of PHP-FPM, which includes the common
+ * configuration. If the customer has none of their own, returns the path of the common
+ * configuration. Returns NULL if neither file exists. */
 static char *php_find_config(const Context *context)
 {
         _cleanup_free_ char *own =
@@ -220,8 +221,8 @@ static int php_open_log(Php *php)
                 return 0;
         if (pipe2(php->log, O_CLOEXEC) < 0)
                 return -errno;
-        /* The pipe is non-blocking, because a program of the customer could open it through /proc
-         * and read the data before us. */
+        /* The pipe is non-blocking, so that read(2) does not wait if a program of the customer has
+         * opened the pipe through /proc and has read the data before us. */
         r = fcntl(php->log[0], F_SETFL, O_NONBLOCK) < 0
                     ? -errno
                     : sd_event_add_io(php->event, &php->log_source, php->log[0], EPOLLIN,

@@ -48,6 +48,6 @@ bool php_is_leaving(const Php *php);
 /* Closes the sockets and kills all remaining processes. */
 void php_done(Php *php);
 
-/* Tests the configuration that PHP-FPM would read at its start, by "php-fpm -t". Returns the wait
- * status of this test, 0 if there is no PHP, or a negative errno. */
+/* Runs "php-fpm -t", which tests the configuration that PHP-FPM would read at its start. Returns
+ * the wait status of this test, 0 if there is no PHP, or a negative errno. */
 int php_test(const Context *context);

@@ -20,6 +20,6 @@ typedef struct Report {
 void report_open(Report *report, const char *instance, int sockets_fd);
 
 /* Sends a report if n has changed and enough time has passed. n: the number of requests since the
- * start of the instance. now_usec: the present time; UINT64_MAX sends the last report at once.
+ * start of the instance. now_usec: the present time, or UINT64_MAX to send the last report at once.
  * Returns when to call this again; UINT64_MAX: when n has changed. */
 uint64_t report_tell(Report *report, uint64_t n, uint64_t now_usec);

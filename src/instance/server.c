@@ -36,8 +36,9 @@
 /* A server that has no receiving process for this time is killed. */
 #define DESERTED_USEC UINT64_C(10000000)
 
-/* An ending server gets its first wake signal after this pause, because its first processes have
- * ended by then. After each signal, the pause doubles. */
+/* A wake signal makes an ending server reap those of its processes that have ended. The first
+ * signal is sent after this pause, because the first processes have ended by then. After each
+ * signal, the pause doubles. */
 #define WAKE_USEC_FIRST UINT64_C(10000)
 #define WAKE_USEC_MOST  UINT64_C(1000000) /* at this pause, no signal is sent any more */
 

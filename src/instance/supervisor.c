@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The handlers of events only record them. After each event, supervisor_advance() checks everything
- * that may be due, and sets one timer for the next check. So events can come in any order.
+ * The handler of an event only records the event. After each event, supervisor_advance() checks
+ * everything that may be due, and sets one timer for the next check. So events can come in any
+ * order.
  *
  * A reload starts a new server beside the old one, and both receive hand-offs. When the new server
  * is ready, the old server only finishes its connections. If the new server does not become ready,
  * the old one keeps running, so the instance survives a failed reload.
  *
  * A stop bars the server's gate (page.h), so that the server receives no more hand-offs, and ends
- * the server. Hand-offs in the queue wait for the next start of the unit. But systemd starts a unit
- * again only after its processes have ended. So while the old server finishes a slow download,
- * another server of the same supervisor serves new connections.
+ * the server. Hand-offs in the queue of the hand-off socket wait for the next start of the unit.
+ * But systemd starts a unit again only after its processes have ended. So while the old server
+ * finishes a slow download, another server of the same supervisor serves new connections.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -36,8 +37,9 @@
 #define FOREVER      UINT64_MAX /* a timer of sd-event never elapses at this time */
 
 /* A busy instance reports its state at most once in this time, because each report costs systemd
- * some work. If this time were longer than a usual IdleSec=, the supervisor would notice the end of
- * the last connection too late. */
+ * some work. Between two reports, only the first change of a page rings the bell (page.h). So if
+ * this time were longer than a usual IdleSec=, the supervisor would notice the end of the last
+ * connection too late. */
 #define REPORT_USEC USEC_PER_SEC
 
 /* If an instance is idle, but its queue has hand-offs, the supervisor checks again after this time
@@ -249,8 +251,8 @@ static void supervisor_end_reload(Supervisor *supervisor, StateReload how)
         supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
 }
 
-/* Call it when the new server of a reload has failed. If the instance has no other server, the
- * supervisor ends with status, the wait status of the new server. */
+/* Call it when the new server of a reload has failed. status: the wait status of the new server. If
+ * the instance has no other server, the supervisor ends with this status. */
 static void supervisor_fail_reload(Supervisor *supervisor, int status)
 {
         const char *instance = supervisor->context->instance;
@@ -420,7 +422,8 @@ static uint64_t supervisor_finish(Supervisor *supervisor, uint64_t now)
 }
 
 /* Stops the instance if it is idle. A connection that arrives while the instance ends is not lost:
- * it remains in systemd's queue and starts the instance again. Returns when to check again. */
+ * it remains in the queue of the hand-off socket, and systemd starts the instance again. Returns
+ * when to check again. */
 static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
 {
         Server *server = supervisor->current;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * During a test of its configuration, a server reports facts about the configuration to bellhopctl:
- * one record for each fact, and then a final record. The customer's code may also write to this
- * output, so the output is as untrusted as the customer.
+ * During a test of its configuration, a server reports facts about the configuration to bellhopctl.
+ * It writes one record for each fact, and then a final record, to standard output. The customer's
+ * code may also write to standard output, so the output is as untrusted as the customer.
  */
 #pragma once
 
