@@ -156,9 +156,9 @@ BudgetVerdict budget_charge(Budget *budget, int number, const MailLimits *limits
 {
         BudgetSite *site = &budget->sites[number];
 
-        /* Only the charge of a message can begin a new hour or day. A recipient may belong to a
-         * message that began in an earlier hour. If the recipient's charge set the hour back, the
-         * counts would start at 0 again. */
+        /* Only the charge of a message can begin a new hour or day. For a recipient, the parameter
+         * now is the time when the message began, which may be in an earlier hour. A change back to
+         * that hour would set the counts to 0. */
         if (is_recipient) {
                 if (site->recipients_in_day >= limits->recipients_per_day)
                         return BUDGET_RECIPIENTS;

@@ -15,10 +15,11 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-/* Changed counts are written to disk after this delay. A crash loses the changes of this time. */
+/* Changed counts are written to disk after this delay. A crash loses changes that are not yet
+ * written. */
 #define SAVE_USEC USEC_PER_SEC
 
-/* The door accepts at most this number of connections before it handles other events. */
+/* At most this number of connections are accepted before other events are handled. */
 #define ACCEPTS_MAX 16
 
 #define MAIL_NAME_FILE "/etc/mailname"

@@ -170,8 +170,9 @@ unsigned smtp_parse_reply(Span line, bool *ret_is_last)
 
 #define MARK_BYTES strlen(SMTP_MARK)
 
-/* At most this number of blanks after the name SMTP_MARK are remembered. They are written if no
- * colon follows them, because then the line is not the field SMTP_MARK. */
+/* While a line may still be the field SMTP_MARK, it is not written. If no colon follows the name,
+ * the line is not this field, and is written after all, with at most this number of the blanks that
+ * follow the name. */
 #define BLANKS_MAX 8
 
 static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)

@@ -58,7 +58,7 @@ typedef struct Metrics {
         uint64_t reloads[RELOAD_RESULT_COUNT];
         uint64_t loaded_nsec; /* when the router began to read the configuration in force, since
                                  1970 */
-        /* The present state: the fields from here on are set at each query. */
+        /* The router sets the fields from here on each time before the metrics are written. */
         uint64_t log_lines_lost;
         uint64_t pending[PENDING_STATES];
         uint64_t pending_max;
@@ -82,7 +82,7 @@ typedef struct InstanceMetrics {
         uint64_t late_starts;
         uint64_t latency_nsec;
         uint64_t last_nsec; /* CLOCK_MONOTONIC of the last hand-off, 0: none yet */
-        /* The present state: the fields from here on are set at each query. */
+        /* The router sets the fields from here on each time before the metrics are written. */
         uint64_t waiting;
         uint64_t last_sec; /* time of the last hand-off, since 1970 */
 } InstanceMetrics;
@@ -129,7 +129,7 @@ typedef struct MetricsCursor {
  * writes a piece, which takes about 0.1 ms. */
 #define METRICS_PIECE_MAX (32 * 1024)
 
-/* Appends metrics, until exposition has at least this number of bytes. Returns false if all metrics
- * are written. */
+/* Appends metrics, until exposition has at least the given number of bytes. Returns false if all
+ * metrics are written. */
 bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Exposition *exposition,
                    size_t bytes);

@@ -5,8 +5,8 @@
  * readable. The module adds one structure, which has the hand-off socket. After nginx has put this
  * structure into the event loop, the module replaces the read handler of the structure. nginx
  * itself watches the socket, and wakes one worker at a time, as for any listening socket. For each
- * connection, nginx then uses the structure from the configuration that has the connection's local
- * port.
+ * connection that it receives, the module uses the structure from the configuration whose port is
+ * the local port of the connection.
  */
 #include <pwd.h>
 #include <signal.h>

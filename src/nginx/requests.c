@@ -150,15 +150,16 @@ static ngx_int_t requests_begin(ngx_http_request_t *request)
         if (!handoff)
                 return NGX_DECLINED;
         config = inbox_config(&own);
-        /* A host that does not fit is too long for any instance, and is refused below. */
+        /* A host that does not fit into the array is too long for any instance, and is refused
+         * below. */
         (void)snprintf(host, sizeof(host), "%.*s", (int)server->len, server->data);
         if (server->len > 0 &&
             (server->len >= sizeof(host) || !admit_host(config, own, host, handoff))) {
                 ngx_log_error(NGX_LOG_INFO, request->connection->log, 0,
                               "misdirected: host '%V' on a connection for '%s'", server,
                               handoff->host);
-                /* After this answer, the browser opens a new connection for that host. With
-                 * HTTP/1.1, this connection must end first. */
+                /* After status 421 (Misdirected Request), the browser opens a new connection for
+                 * that host. With HTTP/1.1, the present connection must end first. */
                 if (!request->stream)
                         request->keepalive = 0;
                 return requests_refuse(request, NGX_HTTP_MISDIRECTED_REQUEST);
