@@ -41,8 +41,9 @@ struct HostMap {
         bool has_wildcards, has_addresses;
 };
 
-/* The hash is FNV-1a from the last byte to the first. So one pass over a host also hashes each of
- * its suffixes: in "www.example.org", it has hashed ".example.org" before it reaches "www". */
+/* The hash is FNV-1a, computed from the last byte to the first. So one pass over a host also gives
+ * the hash of each of its suffixes: in "www.example.org", the hash of ".example.org" is known
+ * before the pass reaches "www". */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
 static uint64_t hostmap_hash_step(uint64_t hash, char c)
@@ -51,7 +52,7 @@ static uint64_t hostmap_hash_step(uint64_t hash, char c)
 }
 
 /* The low bits of FNV depend little on the last hashed bytes, which are the first bytes of the
- * name. This mixes all bits. */
+ * name. This function mixes all bits, because the low ones choose the slot. */
 static uint64_t hostmap_hash_finish(uint64_t hash)
 {
         hash ^= hash >> 32;
@@ -250,7 +251,8 @@ HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t withou
         const size_t length = (uint8_t)key[-1];
         const Slot *found;
 
-        /* Skips the first byte, because the key of a wildcard begins with a dot. */
+        /* The search starts at the second byte: if this route is a wildcard, the first byte is a
+         * dot, and the whole key would only find the route itself. */
         for (size_t i = 1; key[0] != ADDRESS_MARK && i < length; i++) {
                 if (key[i] != '.')
                         continue;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A route leads from a host or a local address to an instance, which is an index into
- * Config.instances. A HostMap is built once, and is then read-only. All hosts in it come from files
- * that root writes, so no attacker can choose hosts whose hashes collide, and the hash needs no
- * secret key.
+ * A route leads from a host or a local address to an instance. The number of an instance is its
+ * index in Config.instances. A HostMap is built once, and is then read-only. All hosts in it come
+ * from files that root writes, so no attacker can choose hosts whose hashes collide, and the hash
+ * needs no secret key.
  *
  * An exact host wins over a wildcard. Among wildcards, the longest suffix wins. "*.suffix" matches
  * one or more labels before the suffix, as Apache's ServerAlias does, and never the suffix itself.
@@ -13,8 +13,8 @@
 #include "route/hostname.h"
 #include "util/address.h"
 
-/* In place of the number of a route, this value means that there is no route. In place of the
- * instance of a route, it means that the route leads to no instance. */
+/* A field for the number of a route has this value if there is no route. A field for the number of
+ * an instance has it if there is no instance. */
 #define ROUTE_NONE UINT32_MAX
 
 typedef struct HostMap HostMap;
@@ -22,10 +22,10 @@ typedef struct HostMap HostMap;
 HostMap *hostmap_new(void);
 HostMap *hostmap_free(HostMap *map);
 
-/* Add a route. host is a canonical host, or "*." and a canonical suffix. The caller chooses the
- * number origin, and gets it back from hostmap_route(). These functions return 0, -ENOMEM, or
- * -EEXIST if the map already has this host or address; *ret_other is then the origin of the
- * existing route. */
+/* Add a route. The parameter host is a canonical host, or "*." and a canonical suffix. The caller
+ * chooses the number origin, and hostmap_route() returns it with the route. These functions return
+ * 0, -ENOMEM, or -EEXIST if the map already has this host or address; *ret_other is then the origin
+ * of the existing route. */
 int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t origin,
                      uint64_t *ret_other);
 int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance, uint64_t origin,
@@ -44,9 +44,9 @@ size_t hostmap_size(const HostMap *map);
 HostMapRoute hostmap_route(const HostMap *map, size_t route);
 
 /* Adds all routes of another map as routes to the given instance. origin_base is added to each
- * origin. Returns 0, -ENOMEM, or -EEXIST. With -EEXIST, nothing was added: *ret_taken is a route of
- * `from` whose host or address already has a route in map, and *ret_other is the origin of this
- * existing route. */
+ * origin. Returns 0, -ENOMEM, or -EEXIST. If it returns -EEXIST, it has added nothing: *ret_taken
+ * is a route of `from` whose host or address already has a route in map, and *ret_other is the
+ * origin of this existing route. */
 int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
                   HostMapRoute *ret_taken, uint64_t *ret_other);
 
@@ -54,8 +54,8 @@ int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t
 int hostmap_copy(HostMap *map, const HostMap *from, size_t route, uint32_t instance,
                  uint64_t origin, uint64_t *ret_other);
 
-/* Whether the map has only exact hosts. If so, no wildcard of another map can match before a host
- * of this map, because an exact host wins over a wildcard. */
+/* Whether the map has only exact hosts. If so, a wildcard in another map never wins over a route of
+ * this map, because an exact host wins over every wildcard. */
 bool hostmap_is_exact(const HostMap *map);
 
 typedef struct HostMapMatch {
@@ -67,8 +67,8 @@ HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host);
 HostMapMatch hostmap_find_address(const HostMap *map, const Address *local);
 
 /* Finds the wildcard that would match the host (or wildcard) of this route if the route's own
- * instance had no routes. If `without` is not ROUTE_NONE, the search also ignores the routes of
- * that instance. */
+ * instance had no routes. If `without` is the number of an instance, and not ROUTE_NONE, the search
+ * also ignores the routes of that instance. */
 HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t without);
 
 bool hostmap_has_addresses(const HostMap *map);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* This file counts the pending connections of each source: see source.h. The router counts all
- * pending connections, and each outlet counts the connections that wait in it. */
+/* This file counts only the pending connections of each source: see source.h. For the other two
+ * limits, the router counts all pending connections, and each outlet (see outlet.h) counts the
+ * connections that wait in it. */
 #include <assert.h>
 #include <errno.h>
 #include <sys/param.h>
@@ -55,8 +56,8 @@ bool admission_of_instance(Admission *admission, Outlet *outlet)
 {
         if (outlet->n_waiting < admission->settings->pending_max_per_instance)
                 return true;
-        /* The outlet without a name is that of the responder. It has already logged that the
-         * responder receives nothing. */
+        /* The outlet without a name leads to bellhop-acme-tls, and not to an instance. outlet.c has
+         * already logged that bellhop-acme-tls receives nothing. */
         if (!outlet->name)
                 return false;
         log_limits_write(admission->log_limits, outlet->log_limits, LOG_KIND_INSTANCE_LIMIT,

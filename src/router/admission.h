@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Enforces PendingMax=, PendingMaxPerSource= and PendingMaxPerInstance=, and logs when a limit is
- * reached. */
+ * reached. A connection is pending while it waits for bytes or for its outlet (see outlet.h). */
 #pragma once
 
 #include "router/outlet.h"
@@ -13,8 +13,8 @@ typedef struct Admission {
         SourceTable sources;
 } Admission;
 
-/* n_descriptors is the number of descriptors that connections must not use, because hand-off
- * sockets, reloads and others need them. */
+/* Applies the settings. Keeps n_descriptors file descriptors for hand-off sockets, reloads and
+ * everything else that is not a connection. */
 void admission_set(Admission *admission, const RouterSettings *settings, size_t n_descriptors);
 
 /* Whether this number of connections may be pending. */

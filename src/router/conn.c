@@ -4,13 +4,14 @@
  * only peeks at its first bytes (MSG_PEEK), so the instance can still read them. The router reads
  * from and writes to a connection only if it answers the client itself, for example with a refusal.
  *
- * The wait for more bytes is edge-triggered, because peeked bytes stay readable. During this wait,
- * the low-water mark of the socket (SO_RCVLOWAT) is the number of needed bytes. One deadline limits
- * the whole wait, and arriving bytes do not extend the deadline.
+ * The router waits for more bytes with edge-triggered events: peeked bytes stay readable, so
+ * level-triggered events would never stop. During this wait, the low-water mark of the socket
+ * (SO_RCVLOWAT) is the number of needed bytes. One deadline limits the whole wait, and arriving
+ * bytes do not extend the deadline.
  *
- * Before a hand-off, the event source is removed, because an epoll entry belongs to the open file,
- * which the instance gets. The low-water mark is also reset, so that the instance gets the socket
- * as accept(2) has returned it.
+ * Before a hand-off, the router removes the event source. The instance gets the same open file, so
+ * the file's epoll entry would remain after the router has closed its own descriptor. The low-water
+ * mark is also reset, so that the instance gets the socket as accept(2) has returned it.
  */
 #include <assert.h>
 #include <sys/socket.h>
@@ -93,7 +94,7 @@ static void conn_log_refusal(const Conn *conn, RefuseReason reason, const Outlet
                  fields.reason, host);
 }
 
-/* outlet belongs to the instance that the refusal concerns, or is NULL. */
+/* The parameter outlet is the outlet of the instance that the refusal concerns, or NULL. */
 static void conn_refuse(Conn *conn, RefuseReason reason, Outlet *outlet, const char *host)
 {
         Router *router = conn->router;
@@ -124,8 +125,9 @@ void conn_on_deadline(Deadline *deadline)
                             conn->state == CONN_SNIFFING ? REFUSE_TIMEOUT : REFUSE_UNAVAILABLE);
 }
 
-/* Returns the deadline for the connection's state. If a former router has set a deadline for this
- * state, that deadline remains in force. */
+/* Returns the deadline for the connection's state. If the connection is older than this router
+ * process, and the previous process has set a deadline for this state, that deadline remains in
+ * force. */
 static uint64_t conn_deadline(const Conn *conn)
 {
         const RouterSettings *settings = &conn->router->config->router;
@@ -181,9 +183,9 @@ static bool conn_charge_source(Conn *conn)
 
 static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
-/* Limit how often the router looks at one connection. Each look parses all bytes again, and a
- * client may send its bytes one by one. Ordinary clients need one or two looks. If a person types a
- * request by hand, the limit delays the answer by at most a second. */
+/* These two numbers limit how often the router looks at one connection. Each look parses all bytes
+ * again, and a client may send its bytes one by one. Ordinary clients need one or two looks. If a
+ * person types a request by hand, the limit delays the answer by at most a second. */
 #define LOOKS_BURST         8
 #define LOOKS_INTERVAL_USEC UINT64_C(1000000)
 
@@ -247,14 +249,14 @@ static void conn_count_handed_off(Conn *conn, Outlet *outlet, const struct bellh
         Router *router = conn->router;
 
         router_touch_status(router);
-        /* An ACME challenge is not counted for the instance, because it comes from the authority
-         * and not from a client of the customer. */
+        /* An ACME challenge is not counted for the instance, because it comes from a certificate
+         * authority, and not from a client of the customer. */
         if (outlet == router->responder) {
                 router->metrics.challenges[CHALLENGE_TLS - 1]++;
                 return;
         }
-        /* The router has seen at least one byte, unless the local address alone decided the route.
-         */
+        /* The last argument is a lower limit of the received bytes: at least one byte has arrived,
+         * unless the local address alone decided the route. */
         tally_note(&router->tally, conn->fd, outlet->name,
                    handoff->reason != BELLHOP_REASON_ADDRESS);
         metrics_count_handoff(&router->metrics, &outlet->metrics, handoff,
@@ -312,9 +314,9 @@ static void conn_answer(Conn *conn, const Look *look, Span answer)
         linger_reply_consume(&router->lingering, conn_release(conn), reply, size);
 }
 
-/* Answers an ACME challenge over HTTP, or passes the connection of one over TLS to the responder
- * (bellhop-acme-tls). Returns false if no such challenge is pending; the caller then treats the
- * connection like any other. */
+/* Answers an ACME challenge over HTTP. If the challenge is over TLS, passes the connection to the
+ * responder (bellhop-acme-tls). Returns false if no such challenge is pending; the caller then
+ * treats the connection like any other. */
 static bool conn_meet_challenge(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -481,12 +483,12 @@ static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn 
         TAILQ_FOREACH (deadline, &queue->list, link) {
                 Conn *conn = container_of(deadline, Conn, deadline);
 
-                /* Resets the low-water mark. If bytes are still missing, the next router sets it
-                 * again. */
+                /* Resets the low-water mark. If bytes are still missing, the next router process
+                 * sets it again. */
                 if (conn->low_water_set)
                         conn_set_low_water(conn, 1);
-                /* The next router sniffs this connection again, even if the connection already
-                 * waits for its outlet. The present deadline remains in force. */
+                /* The next router process sniffs this connection again, even if the connection
+                 * already waits for its outlet. The present deadline remains in force. */
                 *stored = conn->past;
                 stored->sniffing_deadline_usec = deadline->usec;
                 if (conn->state == CONN_WAITING)

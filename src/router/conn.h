@@ -37,8 +37,8 @@ typedef struct Conn {
 /* The hook accept_consume of ListenerHooks. userdata is the router. */
 void conn_accept_consume(void *userdata, int fd, const StoredConn *past, bool is_unsure);
 
-/* Takes a connection that was accepted before this router started. The connection may lack a seal.
- * userdata is the router. */
+/* Takes a connection that was accepted before this router started. The connection may lack a seal
+ * (see seal/seal.h). userdata is the router. */
 void conn_resume_consume(void *userdata, int fd, const StoredConn *past);
 
 /* The hook on_passed of the router's deadline queues. Refuses the connection whose deadline has

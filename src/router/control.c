@@ -109,7 +109,8 @@ static void control_put_text(Exposition *answer, const char *status, const char 
                 body ? text : "");
 }
 
-/* Answers to which instance a connection would go. Resolves no names, and starts no instance. */
+/* Answers the question to which instance a connection would go. Resolves no names, and starts no
+ * instance. */
 static void control_put_route(const ControlSocket *control, Exposition *answer, Span query,
                               bool body)
 {
@@ -124,7 +125,7 @@ static void control_put_route(const ControlSocket *control, Exposition *answer, 
         control_put_text(answer, "200 OK", text, body);
 }
 
-/* head is the head of a request. sniff_http() has already checked it. */
+/* The parameter head is the head of the request, which sniff_http() has already checked. */
 static void control_answer(ControlClient *client, Span head)
 {
         Exposition *answer = &client->answer;

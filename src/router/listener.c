@@ -43,7 +43,7 @@ static unsigned listener_backlog(int fd)
 static bool listener_accept(Listener *listener)
 {
         /* The new socket stays blocking. Otherwise the instance would get a non-blocking socket,
-         * but it expects a socket as from accept(2). */
+         * but a server expects a blocking one from accept(2). */
         const int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 
         if (fd >= 0) {

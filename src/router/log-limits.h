@@ -22,15 +22,15 @@ typedef enum LogKind {
         LOG_KINDS,
 } LogKind;
 
-/* Writes a line. If a limit is reached, only counts the line; a line with the number of these lines
- * precedes the next written line of this kind. of_instance has the limits of the instance that the
- * line concerns, or is NULL. Initialize all limits with { 0 }. fields.message_id is ignored,
- * because it follows from kind. */
+/* Writes a line. If a limit is reached, counts the line, but does not write it. When the next line
+ * of this kind is written, a line before it says how many were left out. of_instance has the
+ * limits of the instance that the line concerns, or is NULL. Initialize all limits with { 0 }.
+ * fields.message_id is ignored, because it follows from kind. */
 void log_limits_write(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
                       LogFields fields, const char *format, ...)
         __attribute__((format(printf, 5, 6)));
 
-/* Whether a line may be written now. A caller whose fields are expensive to make calls this
- * function first, and then log_full(). */
+/* Whether a line may be written now. If the fields are expensive to make, call this function first,
+ * then make the fields, and call log_full(). */
 bool log_limits_pass(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
                      const LogFields *fields);

@@ -58,8 +58,8 @@ static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
                 look->client = LOOK_CLIENT_PEER;
                 break;
         case SNIFF_PROXY_MALFORMED:
-                /* If the bytes are a client's request without a header, the client gets the refusal
-                 * in its own protocol. */
+                /* If the bytes are a client's request, without a PROXY header, the client gets the
+                 * refusal in the protocol of this request. */
                 look->protocol = sniff(*bytes).protocol;
                 look_refuse(look, REFUSE_MALFORMED);
                 return false;
@@ -67,7 +67,7 @@ static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
         return span_take(bytes, proxy.size, &header);
 }
 
-/* skipped is the size of the PROXY header before these bytes, or 0. */
+/* The parameter skipped is the size of the PROXY header before these bytes, or 0. */
 static void look_at_bytes(const Config *config, Span bytes, size_t skipped, Look *look)
 {
         Question question;

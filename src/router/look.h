@@ -36,8 +36,8 @@ typedef struct Look {
 void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret);
 
 /* Whether the bytes that have arrived on a connection belong to an ACME challenge for a host of the
- * connection's instance. look is an earlier look at this connection, in which the local address
- * decided the route. */
+ * connection's instance. The parameter look is the result of an earlier look at this connection, in
+ * which the local address decided the route. */
 bool look_for_challenge(const Config *config, uint8_t *buffer, int fd, const Look *look, Look *ret);
 
 /* Changes the outcome of a look: the connection must be refused, for this reason. */

@@ -27,8 +27,8 @@
 #define IN_FLIGHT_HIGH UINT64_C(512)
 
 /* The part of SO_SNDBUF that a datagram with a descriptor and an ordinary host takes. A datagram
- * with a long host takes more, so fewer datagrams are in transit. outlet_bound() halves the total,
- * because the kernel doubles the value that setsockopt(2) sets: see socket(7). */
+ * with a long host takes more, so fewer datagrams fit. outlet_bound() halves the total, because the
+ * kernel doubles the value that setsockopt(2) sets: see socket(7). */
 #define DATAGRAM_CHARGE 768
 
 /* Increments a counter of the instance, and the sum of this counter for all instances. */
@@ -235,9 +235,9 @@ static int outlet_connect(Outlet *outlet)
         return r;
 }
 
-/* Disconnects from a socket that was replaced. If a process of the site holds the old socket open,
- * a restart of the socket's unit does not disconnect the outlet. While the old socket is open, no
- * other file gets its inode, so a new socket always differs. */
+/* Disconnects from a socket that was replaced. If a process of the instance holds the old socket
+ * open, a restart of the socket's unit does not disconnect the outlet. While the old socket is
+ * open, no other file gets its inode, so the new socket always has another one. */
 static void outlet_leave_old(Outlet *outlet)
 {
         const uint64_t now = event_now(outlet->shared->event);

@@ -59,8 +59,8 @@ const char *reload_note(const Reload *reload)
         return reload->note;
 }
 
-/* Makes the note one line of text that systemd accepts, because the note may have a value from a
- * file, and this value may have any bytes. */
+/* Replaces the bytes that systemd does not accept in a status, or that would end the line: the note
+ * may quote a value from a file, and the value may have any bytes. */
 static void reload_clean_note(Reload *reload)
 {
         for (char *c = reload->note; *c; c++)

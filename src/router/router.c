@@ -121,9 +121,10 @@ static void router_set_limits(Router *router)
         outlet_shared_set(&router->outlet_shared, &config->router, config->n_instances);
 }
 
-/* Moves each outlet, with its socket and its waiting connections, to the place in outlets that its
- * instance has in config, the new configuration. Frees the outlets of all other instances. When the
- * router ends, outlets and config are NULL. */
+/* Fills the array outlets, which has an element for each instance of config, the new configuration.
+ * Moves each outlet, with its socket and its waiting connections, to the index that its instance
+ * has in config. Frees an outlet if config does not have its instance. When the router ends,
+ * outlets and config are NULL. */
 static void router_move_outlets(Router *router, Outlet **outlets, const Config *config)
 {
         for (size_t i = 0; router->outlets && i < router->config->n_instances; i++) {
@@ -186,9 +187,9 @@ static const char *router_instance_name(const void *userdata, size_t i)
         return router->config->instances[i].name;
 }
 
-/* Converts a time of CLOCK_MONOTONIC to seconds since 1970. CLOCK_REALTIME may have been set since
- * that time, so this function subtracts the time that has passed from the present value of
- * CLOCK_REALTIME. */
+/* Converts a time of CLOCK_MONOTONIC to seconds since 1970. Finds out how long ago this time was,
+ * and subtracts that from CLOCK_REALTIME, so the result is right even if CLOCK_REALTIME has been
+ * set in the meantime. */
 static uint64_t router_since_1970(uint64_t monotonic_nsec)
 {
         const uint64_t ago = clock_nsec(CLOCK_MONOTONIC) - monotonic_nsec;

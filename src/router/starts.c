@@ -163,7 +163,8 @@ static void starts_on_passed(Deadline *deadline)
                 return;
         starts_leave_slot(start->starts, start, true);
         start->is_late = true;
-        /* For the next hand-off, the instance needs a slot again, unless it is running. */
+        /* Forgets the last hand-off, so that starts_may_send() checks whether the instance runs,
+         * and if not, requires a slot again. */
         start->sent_usec = 0;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Limits how many instances start at the same time: StartingMax= is the number of slots. A hand-off
  * to an instance that is not running starts the instance, so the instance needs a slot first. If
- * there is no free slot, instances wait in the order in which they asked for a slot. An instance is
- * late if the time of its last slot ended before it had received a hand-off. Late instances wait in
- * their own queue. */
+ * there is no free slot, instances wait in the order in which they asked for a slot. An instance
+ * that receives no hand-off within START_SLOT_USEC loses its slot, and is late when it asks for the
+ * next one. Late instances wait in their own queue. */
 #pragma once
 
 #include <stdbool.h>
@@ -58,7 +58,7 @@ typedef struct Starts {
 int starts_init(Starts *starts, sd_event *event, const StartHooks *hooks);
 void starts_done(Starts *starts);
 
-/* setting is the value of StartingMax=; 0 means the default. */
+/* The parameter setting is the value of StartingMax=; 0 means the default. */
 void starts_set_max(Starts *starts, size_t setting);
 
 /* Whether a hand-off to the instance may be sent now. If not, on_turn() is called when the

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Pending connections and their data wait in the queue of a socket pair. systemd stores only the
- * reading end of the pair. If it stored thousands of connections one by one, it would compare each
- * of them with all others, which takes seconds. It would also pass the names of all of them in one
- * environment variable, which execve(2) refuses above 128 KiB. */
+/* The router sends its pending connections, with their data, into a socket pair, and gives systemd
+ * only the reading end of the pair to store. If systemd stored thousands of connections one by one,
+ * it would compare each of them with all others, which takes seconds. It would also pass the names
+ * of all of them in one environment variable, which execve(2) refuses above 128 KiB. */
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
@@ -112,8 +112,9 @@ int store_give(const Notify *notify, const int *fds, const StoredConn *conns, si
         return r < 0 ? r : last < 0 ? last : (int)n;
 }
 
-/* Passes the connections in a message to take(). Closes descriptors that store_send_batch() can't
- * have sent. */
+/* Passes the connections in a message to take(). If the message does not have the form that
+ * store_send_batch() gives it, closes its descriptors. Also closes descriptors that are not TCP
+ * connections. */
 static int store_take_batch(const StoreBatch *batch, size_t size, const struct msghdr *message,
                             StoreTake take, void *userdata)
 {

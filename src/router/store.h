@@ -25,8 +25,8 @@ typedef struct StoredConn {
  * has not got all of them. */
 int store_give(const Notify *notify, const int *fds, const StoredConn *conns, size_t n);
 
-/* Takes the connections that a former router has stored in this descriptor. Returns their number,
- * or a negative errno if some of them are lost. */
+/* Takes the connections that the previous router process has stored in this descriptor. Returns
+ * their number, or a negative errno if some of them are lost. */
 typedef void (*StoreTake)(void *userdata, int fd_consume, const StoredConn *conn);
 int store_take_up_consume(int fd, StoreTake take, void *userdata);
 

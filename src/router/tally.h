@@ -30,6 +30,6 @@ int tally_init(Tally *tally);
 /* Sends the remaining reports, and then a message which says that no more will follow. */
 void tally_done(Tally *tally);
 
-/* Notes that the connection fd was handed off to the instance with this name. n_received is the
- * number of bytes that the connection had received by then, or a smaller number. */
+/* Notes that the connection fd was handed off to the instance with this name. By then, the
+ * connection had received at least n_received bytes. */
 void tally_note(Tally *tally, int fd, const char *instance, uint64_t n_received);
