@@ -20,8 +20,8 @@
  * and refuses those that it can't seal. */
 #define EARLY_MAX 4096
 
-/* Accepts and seals connections that wait in a listener. next is the number of the next free
- * descriptor. Returns the new value of next. */
+/* Accepts and seals connections that wait in a listener. The parameter next is the number of the
+ * next free descriptor. Returns its new value. */
 static int accept_early(int listener, int next)
 {
         for (; next < SD_LISTEN_FDS_START + EARLY_MAX; next++) {

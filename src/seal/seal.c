@@ -93,7 +93,7 @@ static int seal_put_on(int fd)
 int seal_connection(int fd)
 {
         /* If the connection has a locked filter, this filter is a seal, because no other program
-         * locks filters here. The seal of a former router is as good as a new one. */
+         * locks filters here. A seal by a previous router process is as good as a new one. */
         return seal_has_option(fd, SOL_SOCKET, SO_LOCK_FILTER) ? 0 : seal_put_on(fd);
 }
 

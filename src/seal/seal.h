@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A seal restricts a socket to its one connection. A connection that the router hands to an
- * instance belongs to the machine's network: without a seal, the instance could disconnect the
- * socket (connect(2), AF_UNSPEC), and then connect it to any address or listen with it. The seal is
- * a locked socket filter. It drops each packet whose destination is not the address that the client
- * connected to, before TCP gets the packet. No process can remove the filter. Since 2026, Linux
- * requires CAP_NET_ADMIN to set such a filter. bellhop-seal has this capability.
+ * A seal restricts a socket to its one connection. The router hands sockets of the machine's
+ * network to instances, even to an instance without a network (Network=no). Without a seal, such an
+ * instance could disconnect the socket (connect(2), AF_UNSPEC), and then connect it to any address
+ * or listen with it. The seal is a locked socket filter. It drops each packet whose destination is
+ * not the address that the client connected to, before TCP gets the packet. No process can remove
+ * the filter. Since 2026, Linux requires CAP_NET_ADMIN to set such a filter. bellhop-seal has this
+ * capability.
  */
 #pragma once
 

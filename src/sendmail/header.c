@@ -135,8 +135,8 @@ HeaderAddress header_next_address(Span *list, char ret[static HEADER_ADDRESS_MAX
 
         while (goes_on && span_take(list, 1, &byte)) {
                 goes_on = byte.data[0] != 0 && header_scan(&scan, (char)byte.data[0]);
-                /* The list goes on after a comma without an address before it, and after a group.
-                 */
+                /* If no address precedes the comma or the semicolon, the search continues: the list
+                 * has an empty place here, or a group ends here. */
                 if (!goes_on && byte.data[0] != 0 && scan.n == 0 && !scan.had_brackets)
                         goes_on = true;
                 scan.is_invalid |= byte.data[0] == 0;

@@ -11,7 +11,7 @@ typedef struct HeaderField {
         Span whole; /* name and value, with the last line end */
 } HeaderField;
 
-/* Removes the next field from the front. Returns false at the end of the header. The text of the
+/* Removes the first field from *rest. Returns false at the end of the header. The text of the
  * message then remains in *rest, with or without an empty line before it. */
 bool header_next(Span *rest, HeaderField *ret);
 

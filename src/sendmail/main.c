@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The /usr/sbin/sendmail of sites: sends a message to bellhop-mail, and waits for the answer. It
- * runs as the customer, who can replace or change it, so bellhop-mail does not trust it. It never
- * exits with EX_TEMPFAIL, because PHP treats this as success, as if the message were queued.
+ * The program /usr/sbin/sendmail in instances: sends a message to bellhop-mail, and waits for the
+ * answer. It runs as the customer, who can replace or change it, so bellhop-mail does not trust it.
+ * It never exits with EX_TEMPFAIL, because PHP treats this as success, as if the message were
+ * queued.
  */
 #include <poll.h>
 #include <pwd.h>
@@ -40,8 +41,8 @@ typedef struct Mail {
         char name[256]; /* of this machine, from bellhop-mail */
 } Mail;
 
-/* Reports an error on standard error, and exits. PHP-FPM writes its programs' standard error to the
- * log of the site, and Apache does this for CGI programs. */
+/* Reports an error on standard error, and exits. The error then reaches a log: that of PHP-FPM if a
+ * PHP page has started this program, or that of Apache if a CGI program has. */
 __attribute__((noreturn, format(printf, 2, 3))) static void fail(int status, const char *format,
                                                                  ...)
 {

@@ -135,8 +135,8 @@ static bool http_check_target(Head *h, Span method, Span target)
                 return true;
         if (span_equals(target, "*"))
                 return reader_check(&h->in, span_equals(method, "OPTIONS"));
-        /* Requests with other schemes are for proxies. They are malformed here, although Apache
-         * would serve them, with the host of the Host field. */
+        /* Requests with schemes other than http and https are for proxies. They are malformed here,
+         * although Apache would serve them, with the host of the Host field. */
         h->target_is_https = http_take_word(&target, "https://");
         if (!h->target_is_https && !http_take_word(&target, "http://"))
                 return reader_stop(&h->in, SNIFF_MALFORMED);
@@ -193,8 +193,8 @@ static bool http_take_fields(Head *h)
                 if (!http_take(h, TOKEN, &name))
                         return false;
                 /* A line without a field name must be the empty line that ends the head. Anything
-                 * else is a mistake, such as obs-fold (RFC 9112 section 5.2), which can hide a Host
-                 * from one of two parsers. */
+                 * else is a mistake, such as obs-fold (RFC 9112 section 5.2): with it, one parser
+                 * may find a Host field where another finds none. */
                 if (name.size == 0)
                         return reader_expect_text(&h->in, "\r\n");
                 if (!reader_expect_text(&h->in, ":") || !http_take(h, VALUE, &value) ||

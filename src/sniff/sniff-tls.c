@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* This parser must never be more lenient than the instance's OpenSSL, which must not find another
- * name in the same hello. Of the other parts of a hello, only the structure is checked; the
- * instance checks their contents. */
+/* This parser must never be more lenient than the instance's OpenSSL, and both must find the same
+ * server name in a ClientHello (here called hello). Of the other parts of a hello, only the
+ * structure is checked; the instance checks their contents. */
 #include "sniff/reader.h"
 
 /* RFC 8446 section 5.1. */
