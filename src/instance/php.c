@@ -17,8 +17,8 @@
 /* At most this number of requests wait for a worker. The kernel also applies net.core.somaxconn. */
 #define BACKLOG 1024
 
-/* If PHP ends by itself this often, each time within SOON_USEC of the previous end, waiting
- * requests are refused. */
+/* If PHP ends by itself this number of times, each time within SOON_USEC of the previous end,
+ * waiting requests are refused. */
 #define ENDS_MOST 5
 #define SOON_USEC UINT64_C(2000000)
 

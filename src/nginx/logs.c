@@ -12,8 +12,8 @@
 #include "nginx/logs.h"
 #include "util/journal.h"
 
-/* Room for everything in a line except the client's texts. Each byte of these texts needs up to
- * four bytes. */
+/* Room for everything in an access line except the client's texts. Each byte of these texts needs
+ * up to four bytes. */
 #define FIXED_BYTES 256
 
 static const char *instance_name;
@@ -85,7 +85,7 @@ void logs_flush(void)
         log_lines_flush();
 }
 
-/* Adds a text to the line, with escapes, or "-" if there is no text. */
+/* Adds a text to an access line, with escapes, or "-" if there is no text. */
 static u_char *logs_add(u_char *at, const ngx_str_t *text)
 {
         if (text && text->len > 0)
