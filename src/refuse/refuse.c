@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A reply never contains anything that came from a client. */
+/* The reply to a refused client never contains anything that came from the client. */
 #include "refuse/refuse.h"
 #include "util/cleanup.h"
 

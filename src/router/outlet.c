@@ -26,9 +26,10 @@
 #define IN_FLIGHT_LOW  UINT64_C(16)
 #define IN_FLIGHT_HIGH UINT64_C(512)
 
-/* The part of SO_SNDBUF that a datagram with a descriptor and an ordinary host takes. A datagram
- * with a long host takes more, so fewer datagrams fit. outlet_bound() halves the total, because the
- * kernel doubles the value that setsockopt(2) sets: see socket(7). */
+/* The number of bytes of SO_SNDBUF that a datagram takes if it has a descriptor and a host of usual
+ * length. If the hosts are longer, fewer datagrams fit. outlet_bound() halves the number of bytes
+ * for all datagrams, because the kernel doubles the value that setsockopt(2) sets: see socket(7).
+ */
 #define DATAGRAM_CHARGE 768
 
 /* Increments a counter of the instance, and the sum of this counter for all instances. */

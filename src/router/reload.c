@@ -26,8 +26,8 @@
 
 #define END_TIMEOUT_MSEC 500
 
-/* This is less than TimeoutStartSec=, after which systemd would kill this process without a
- * message. */
+/* The time limit of reload_ask(). It is less than TimeoutStartSec=, after which systemd would kill
+ * the program in ExecReload= without a message. */
 #define ASK_TIMEOUT_USEC (80 * UINT64_C(1000000))
 
 typedef enum ReloadWork {
