@@ -168,8 +168,8 @@ static bool tls_take_server_name(Cursor *c, size_t extension_size, Sniff *s)
                tls_check(c, !memchr(s->host, '\0', size), SNIFF_UNRECOGNIZED_NAME);
 }
 
-/* Recognizes only the list of a challenge; the instance checks any other list. Two lists are a
- * mistake, and not a challenge. */
+/* Recognizes only the ALPN list of an ACME challenge; the instance checks any other list. Two ALPN
+ * lists are a mistake, and not a challenge. */
 static bool tls_take_alpn(Cursor *c, size_t extension_size, Sniff *s)
 {
         uint8_t list[sizeof(acme_alone)];
