@@ -36,7 +36,7 @@ uint64_t standin_waited_usec(int handoff_fd);
 
 Ending standin_judge(const EndingFacts *facts);
 
-/* How long clients are refused. Each refusal has this time in Retry-After:. */
+/* How long clients are refused. Each refusal over HTTP has the same time in Retry-After:. */
 #define STANDIN_PAUSE_USEC (5 * UINT64_C(1000000))
 
 /* Refuses all present and new connections in the queue of the hand-off socket for pause_usec, then

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Formats requests to the kernel for information about TCP connections, and parses the kernel's
- * messages: see sock_diag(7). Makes no system calls. */
+/* Formats questions to the kernel about TCP connections, and parses the kernel's messages: see
+ * sock_diag(7). Makes no system calls. */
 #pragma once
 
 #include "util/span.h"

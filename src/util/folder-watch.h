@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Waits until a certain file appears in a folder. With such a file, a process can answer a signal.
- */
+/* Waits until a certain file appears in a folder. Such a file can be the answer of a process to a
+ * signal. */
 #pragma once
 
 #include <stdint.h>
