@@ -106,7 +106,7 @@ ROW(DOCUMENT_ROOT_REPLACED, "document-root-replaced", ERROR,
     "The instance still serves the folder that had this name when it was started.", RESTART)
 ROW(FOLDER_ELSEWHERE, "folder-elsewhere", WARNING,
     "The sandbox hides only folders in /home and /srv/www. All other instances can read "
-    "world-readable files in this folder, and its own instance can't write to it by that name.",
+    "world-readable files in this folder, and its own instance can't write to this folder.",
     "Mount the disk at /home or /srv/www instead of using links, or close the folder: 'runuser "
     "--pty -u {name} -- chmod o= {file}'.")
 ROW(HOME_READ_ONLY, "home-read-only", NOTE,
