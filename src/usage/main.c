@@ -21,8 +21,9 @@
 
 static const char help[] =
         "Usage: bellhop-usage [OPTIONS...]\n\n"
-        "Counts what each instance sends, receives and uses, a file for each month. Normally\n"
-        "started by bellhop-usage.socket; 'bellhopctl usage' shows the figures.\n\n"
+        "Counts what each instance sends, receives and uses, and writes the figures of each month\n"
+        "to a file. Normally started by bellhop-usage.socket; 'bellhopctl usage' shows the\n"
+        "figures.\n\n"
         "      --interval=SEC   Write the figures at this interval (default: " INTERVAL_SEC ")\n"
         "      --connections=N  Limit of open connections (default: " CONNECTIONS_MAX ")\n"
         "      --instances=N    Limit of instances (default: " INSTANCES_MAX ")\n"
