@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl rename: until the last step, units of both names can start at any time. For this, the
- * user has two names, links with the old names lead to the new folders, and each name has an
- * instance's file. So clients are still served if bellhopctl is killed, even if the command is not
- * repeated. One of the two files is a stub without the hosts: at first the new one. The two files
- * are then exchanged in one step. After this, the router sends connections to the new name, and the
- * old instance finishes its connections.
+ * bellhopctl rename: gives an instance a new name. If bellhopctl is killed, clients are still
+ * served, even if the command is not repeated: until the last step, the units of the old name and
+ * of the new name can start. For this, the user has both names, links with the old names lead to
+ * the new folders, and each name has an instance's file. One of the two files is a stub without the
+ * hosts: at first the new one. The two files are then exchanged in one step. After this, the router
+ * sends connections to the new name, and the old instance finishes its connections.
  */
 #include <sys/stat.h>
 #include <time.h>

@@ -112,7 +112,8 @@ static const struct {
           2,
           { IS(1, IPPROTO_TCP), IS(2, TCP_FASTOPEN_NO_COOKIE) } },
         { FENCE_FAST_OPEN, SCMP_SYS(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_ULP) } },
-        /* MPTCP connects with the kernel's own sockets, also to addresses that the peer chooses. */
+        /* For an MPTCP socket, the kernel makes more connections, also to addresses that the peer
+         * chooses. Landlock does not check these connections. */
         { FENCE_FAST_OPEN, SCMP_SYS(socket), 1, { IS(2, IPPROTO_MPTCP) } },
         /* A hand-off socket that is shut down only for reading blocks systemd: see
          * handoff/hangup.h. */
