@@ -634,12 +634,11 @@ static bool order_need_account(Order *order, const char *folder)
 
         if (!path || !wanted)
                 return order_fail(order, "not enough memory");
+        /* With mode 0711, customers can't open the folder, so they can't lock it. */
         if (mkdir(folder, 0711) < 0 && errno != EEXIST)
                 return order_fail(order, "%s: %s", folder, strerror(errno));
         lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        /* With mode 0711, customers can't open the folder, so they can't lock it. fchmod(2)
-         * corrects the mode of folders that earlier versions made. */
-        if (lock < 0 || fchmod(lock, 0711) < 0 || flock(lock, LOCK_EX) < 0)
+        if (lock < 0 || flock(lock, LOCK_EX) < 0)
                 return order_fail(order, "%s: %s", folder, strerror(errno));
         if (file_read(path, O_NOFOLLOW, PEM_BYTES_MAX, &present, &size) == 0 &&
             strcmp(present, wanted) == 0)

@@ -26,15 +26,9 @@ bool budget_parse(const Line *line, BudgetSite *ret)
         if (line->kind != LINE_ASSIGNMENT || line->error || line->key.size >= sizeof(ret->name))
                 return false;
         memcpy(ret->name, line->key.data, line->key.size);
-        for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
-                const bool any = words_next(&rest, &word);
-
-                /* Earlier versions wrote no uid. */
-                if (!any && numbers[i] == &ret->uid)
-                        break;
-                if (!any || !text_number(word, UINT64_MAX, numbers[i]))
+        for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
+                if (!words_next(&rest, &word) || !text_number(word, UINT64_MAX, numbers[i]))
                         return false;
-        }
         return !words_next(&rest, &word) && instance_name_is_valid(ret->name);
 }
 
@@ -105,15 +99,6 @@ void budget_done(Budget *budget)
 
 /* --- charges --- */
 
-/* Whether the counts belong to the customer with this uid, and not to an earlier customer of the
- * same name. */
-static bool budget_is_of(BudgetSite *site, uid_t uid)
-{
-        if (site->uid == 0)
-                site->uid = uid;
-        return uid == 0 || site->uid == uid;
-}
-
 int budget_find(Budget *budget, const char *name, uid_t uid)
 {
         BudgetSite site = { .uid = uid };
@@ -125,7 +110,8 @@ int budget_find(Budget *budget, const char *name, uid_t uid)
         for (size_t i = 0; i < budget->n_sites; i++) {
                 if (strcmp(budget->sites[i].name, name) != 0)
                         continue;
-                if (!budget_is_of(&budget->sites[i], uid))
+                /* The counts of another uid are of an earlier customer with this name. */
+                if (uid != 0 && budget->sites[i].uid != uid)
                         budget->sites[i] = site;
                 return (int)i;
         }

@@ -141,10 +141,6 @@ static void test_late_recipient(void **state)
 static void test_next_customer_of_the_name(void **state)
 {
         const MailLimits limits = { .per_hour = 1, .per_day = 1, .recipients_per_day = 1 };
-        const Line line = { .kind = LINE_ASSIGNMENT,
-                            .key = span_from_string("alice"),
-                            .value = span_from_string("1 2 3 4 5 6 7") };
-        BudgetSite of_earlier_version;
         Budget budget = { .n_sites = 0 };
         const int alice = budget_find(&budget, "alice", 1000);
 
@@ -158,13 +154,6 @@ static void test_next_customer_of_the_name(void **state)
         assert_int_equal(budget.sites[alice].n_sent, 0);
         assert_int_equal(budget_charge(&budget, alice, &limits, false, NOON), BUDGET_FITS);
         assert_int_equal(budget_charge(&budget, alice, &limits, true, NOON), BUDGET_FITS);
-        /* Counts without a uid are of the first one. */
-        assert_true(budget_parse(&line, &of_earlier_version));
-        budget.sites[alice] = of_earlier_version;
-        assert_int_equal(budget_find(&budget, "alice", 1001), alice);
-        assert_int_equal(budget.sites[alice].n_sent, 6);
-        assert_int_equal(budget_find(&budget, "alice", 1002), alice);
-        assert_int_equal(budget.sites[alice].n_sent, 0);
         budget_done(&budget);
 }
 
