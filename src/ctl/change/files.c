@@ -73,8 +73,8 @@ bool user_is_ours(const struct passwd *user)
                (user->pw_gecos[length] == 0 || user->pw_gecos[length] == ',');
 }
 
-/* The highest uid to note. useradd(8) can still choose the next uid, 60000, which is UID_MAX in
- * login.defs(5). */
+/* Higher uids are not noted: user_make() takes the noted uid plus 1 as UID_MIN, which must not be
+ * above UID_MAX in login.defs(5), usually 60000. */
 #define LAST_UID_MAX 59999
 
 /* Returns the highest uid that last_uid_put() has noted, or 0. */
@@ -174,8 +174,8 @@ int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const voi
 {
         _cleanup_close_ int fd = -EBADF;
 
-        /* If an earlier bellhopctl was killed, the folder may already belong to the customer. The
-         * customer may have put a link at this name, so the link is removed first. */
+        /* The folder may remain from an earlier bellhopctl that was killed, and already belong to
+         * the customer. They may have put a link at this name, so the link is removed first. */
         if (unlinkat(folder, FIRST_PAGE, 0) < 0 && errno != ENOENT)
                 return -errno;
         fd = openat(folder, FIRST_PAGE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
@@ -308,8 +308,8 @@ int folder_rename(const char *from, const char *to)
                 return errno == ENOENT ? 0 : -errno;
         if (S_ISLNK(st.st_mode))
                 return 0;
-        /* First makes a link at the new name, with the new name itself as its target. Then
-         * exchanges the link and the folder, so the link leads from the old name to the new one. If
+        /* First makes a link at the new name, which points to itself. Then exchanges the link and
+         * the folder: the link gets the old name, and points to the folder with the new name. If
          * the exchange is a single step, the old name always leads to the folder. */
         if (symlink(name, to) < 0 && errno != EEXIST)
                 return -errno;

@@ -59,7 +59,8 @@ bool place_exists(const char *path);
  * exist. */
 int places_count_pair(const Places *places);
 
-/* Returns the text of an instance's file with the settings of ctl, to be freed. NULL: no memory. */
+/* Returns the text for the file of a new instance, with the settings in ctl. The caller frees it.
+ * NULL: no memory. */
 char *instance_text(const Ctl *ctl);
 
 /* Puts a first page into a new document root; for the parameter fill of folder_make(). Clients see
@@ -83,9 +84,9 @@ int file_write(const char *path, const char *text);
 /* Removes a file. Also returns 0 if the file does not exist. */
 int file_remove(const char *path);
 
-/* Makes a folder with this owner, group and mode. Makes the parent folder if it is missing. If it
- * exists, root must own it. The new folder gets its name only after fill() has put all content into
- * it. If fill is NULL, the folder is empty. */
+/* Makes a folder with this owner, group and mode. Makes the parent folder if it is missing. Root
+ * must own an existing parent folder. The new folder gets its name only after fill() has put all
+ * content into it. If fill is NULL, the folder is empty. */
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
                 int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
                             const void *userdata),
@@ -115,6 +116,7 @@ int file_swap(const char *a, const char *b);
  * freed; NULL: nothing is mounted. */
 int mount_find(const char *path, char **ret);
 
-/* Runs the program arguments[0], and prints its output only if it fails. arguments[1] must exist,
- * because errors contain it. NULL ends the array. False: the program failed. */
+/* Runs the program arguments[0], and prints its output only if it fails. NULL ends the
+ * array, and arguments[1] must not be NULL, because error messages contain it. False: the program
+ * failed. */
 bool program_run(const char *const arguments[]);

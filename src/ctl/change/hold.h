@@ -14,6 +14,6 @@
  * command failed, and its output was printed. */
 bool hold_run(const char *instance, const char *const command[]);
 
-/* If an earlier bellhopctl was killed in hold_run(), waits until that command ends. False: systemd
- * does not answer, and an error was printed. */
+/* If an earlier bellhopctl was killed in hold_run(), waits until the command that it started
+ * has ended. False: systemd does not answer, and an error was printed. */
 bool hold_wait(sd_bus *bus, const char *instance);

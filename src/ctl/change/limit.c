@@ -144,8 +144,9 @@ static bool limit_set_properties(const char *name, const Wanted *wanted,
         return n == 4 || program_run(command);
 }
 
-/* Removes the drop-ins that have the limits, because systemd can't reset a single property. Then
- * runs a daemon-reload, after which the limits in the template bellhop@.service apply. */
+/* Removes the drop-in of each limit that is to be removed, because systemctl(1) can't reset a
+ * single property. Then runs a daemon-reload, after which the limits in the template
+ * bellhop@.service apply. */
 static bool limit_remove_properties(Change *change, const char *name, const Wanted *wanted,
                                     const bool needs[static LIMITS])
 {

@@ -14,8 +14,8 @@ typedef struct Wanted {
 CtlStatus limit_options(const Ctl *ctl, Wanted *ret);
 
 /* Sets ret[] to true for each wanted limit that differs from the present one. is_new: the instance
- * does not exist yet, so systemd must not load its unit. CTL_FAILED: a limit can't be changed, so
- * the caller must change nothing. */
+ * does not exist yet, so systemd is not asked, and the instance counts as one without limits.
+ * CTL_FAILED: a limit can't be changed, so the caller must change nothing. */
 CtlStatus limit_find_needs(const Change *change, const char *name, const Wanted *wanted,
                            bool is_new, bool ret[static LIMITS]);
 

@@ -4,8 +4,8 @@
 #include "ctl/ask/stale.h"
 #include "util/cleanup.h"
 
-/* Another instance whose server is running. From its pid, stale_read_files_of() finds which files
- * the server has read. */
+/* Another instance whose server is running. stale_read_files_of() needs the server's pid to find
+ * which files the server has read. */
 typedef struct Other {
         const Instance *instance;
         char unit[NAME_UNIT_MAX];

@@ -190,8 +190,8 @@ typedef struct Search {
         const char *name;
 } Search;
 
-/* Searches one file or folder, except records of renames (rename_record()), which contain former
- * names on purpose. */
+/* Searches one file or folder for the name, except records of renames (rename_record()), which
+ * contain former names on purpose. */
 static int rename_search(const char *place, void *userdata)
 {
         Search *search = userdata;

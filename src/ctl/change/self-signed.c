@@ -14,8 +14,8 @@
 #define SERIAL_BITS     127
 #define COMMON_NAME_MAX 64 /* RFC 5280, ub-common-name */
 
-/* Returns the alternative names, such as "DNS:a.example,IP:192.0.2.7", to be freed. NULL: no
- * memory. */
+/* Returns the hosts and addresses as alternative names of a certificate, such as
+ * "DNS:a.example,IP:192.0.2.7", to be freed. NULL: no memory. */
 static char *self_signed_names(const Hosts *hosts)
 {
         _cleanup_free_ char *names = NULL;
@@ -52,8 +52,8 @@ static bool self_signed_set_serial(X509 *certificate)
 
 static bool self_signed_set_name(X509_NAME *subject, const char *name)
 {
-        /* Leaves out a name that is too long, because browsers look only at the alternative names.
-         */
+        /* Leaves out a name that is too long for a common name, because browsers look only at the
+         * alternative names. */
         return strlen(name) > COMMON_NAME_MAX ||
                X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name,
                                           -1, -1, 0) == 1;

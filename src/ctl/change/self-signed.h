@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes a self-signed certificate for an instance, which is enough for the beginning and for tests.
- * Also makes requests for certificates from an authority. */
+/* Makes a self-signed certificate, for tests, or until an authority has issued a certificate. Also
+ * makes requests for certificates from an authority. */
 #pragma once
 
 #include "config/acme-settings.h"
