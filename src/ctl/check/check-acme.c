@@ -169,8 +169,8 @@ static char *acme_read_account(const Check *check, const char *authority)
         return NULL;
 }
 
-/* Reports the CAA record that names the account at an instance's authority, unless an earlier
- * instance has the same authority. */
+/* Reports the CAA record that names the account at an instance's authority. Does nothing if an
+ * earlier instance has the same authority, because each record is reported only once. */
 static void acme_check_account(Check *check, size_t number)
 {
         const Instance *instances = check->config->instances;

@@ -57,8 +57,8 @@ static bool dropins_has_file(const Check *check, const char *name)
 
 /* unit: the unit that an administrator's file is for. Returns the name of the unit to ask systemd
  * about: for a template, that of the first instance. The caller frees the name. Returns NULL if
- * bellhop has no such unit, or for a template if there is no instance. *ret_is_ours: whether
- * bellhop has such a unit. */
+ * bellhop has no such unit, or if the unit is a template and there is no instance. *ret_is_ours:
+ * whether bellhop has such a unit. */
 static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_is_ours)
 {
         const Config *config = check->config;
@@ -96,7 +96,7 @@ static bool dropins_are_read(char *const *read, const char *path)
 
 /* Reports drop-ins in the folder if systemd has not read them. systemd itself does not notice a new
  * folder, because it only checks folders that it knows. A file is not reported if systemd has read
- * a file with the same name in another folder, which takes precedence. */
+ * a file with the same name in another folder, because that file takes precedence. */
 static void dropins_check_read(Check *check, const char *unit, const char *folder)
 {
         _cleanup_free_ char *pattern = text_format("%s/*.conf", folder);
@@ -145,8 +145,8 @@ static void dropins_note(Dropins *dropins, const char *path)
         if (is_folder)
                 unit[strlen(unit) - strlen(".d")] = 0;
         known = dropins_find_unit(dropins->check, unit, &is_ours);
-        /* A unit with a file in drop_in_folders belongs to other software, and its name only begins
-         * like ours. */
+        /* If there is a file of the unit itself in drop_in_folders, the unit belongs to other
+         * software, although its name begins with "bellhop". */
         if (!is_ours && is_folder && !dropins_is_defined(unit))
                 finding_add(&dropins->check->findings, FINDING_DROP_IN_UNUSED,
                             (Place){ .file = path }, NULL, "bellhop has no such unit");

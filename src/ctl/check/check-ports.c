@@ -178,7 +178,7 @@ static size_t ports_count_users(const Check *check, uint16_t number)
         return n;
 }
 
-/* Reports if the router listens on only one of the ports 80 and 443. If it listens on neither, the
+/* Reports a router that listens on only one of the ports 80 and 443. If it listens on neither, the
  * administrator has chosen other ports on purpose: another server uses 80 and 443, or a firewall
  * translates the ports. */
 static void ports_check_usual(Check *check, const Ports *ports)

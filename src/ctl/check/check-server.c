@@ -156,8 +156,8 @@ void check_server(InstanceCheck *inst)
 
         if (server_is_missing(inst))
                 return;
-        /* Without snippets and .htaccess files, there are only files of the package, which need no
-         * test. */
+        /* Without snippets and .htaccess files, the server has only configuration of the package,
+         * which needs no test. */
         if ((inst->n_snippets == 0 && inst->htaccess_size == 0) || inst->snippets_unreadable ||
             geteuid() != 0)
                 return;
@@ -176,7 +176,8 @@ void check_server(InstanceCheck *inst)
                         .who = &inst->user,
                         .instance = inst->instance,
                         .judges = true,
-                        /* Without snippets, there are only the PHP settings of the package. */
+                        /* Without snippets, PHP has only settings of the package, which
+                         * need no test. */
                         .tests_php = inst->n_snippets > 0,
                         .input = inst->htaccess,
                         .input_size = inst->htaccess_size,

@@ -14,8 +14,8 @@
 #define ADVICE_CREDENTIAL                                                                    \
         "Replace the files that LoadCredential= of bellhop@{name}.service names, then run '" \
         "systemctl try-restart bellhop@{name}.service'."
-/* This advice makes a self-signed pair first, because bellhop-acme needs a pair with which the
- * instance can start. */
+/* The first command makes a self-signed pair of certificate and key, because bellhop-acme needs a
+ * pair with which the instance can start. */
 #define ADVICE_ACME_ANEW                                                                          \
         "Run '" ADVICE_SELF_SIGNED " --force' and '" ADVICE_RELOAD "'. bellhop-acme replaces it " \
         "at its next try."

@@ -108,8 +108,9 @@ static void units_check_router(Check *check)
                                                        ? metrics_fetch_explain(check->router_error)
                                                        : "it does not answer");
 
-                /* If root gets no answer, this is an error, unless the router is not running: then
-                 * it reads the files at its start. Other users may have no access to the router. */
+                /* If the router is running, but gives root no answer, this is an error. A router
+                 * that is not running reads the files at its start. Other users may have no access
+                 * to the router. */
                 if (finding && geteuid() == 0 && check->router_error != -ESHUTDOWN)
                         finding->severity = SEVERITY_ERROR;
         }
@@ -227,8 +228,8 @@ static void units_check_masked(Check *check, const char *instance, const char *c
                                             units[i]);
 }
 
-/* Reports if logs are not written. Ignores a masked unit, because an administrator has turned it
- * off on purpose. */
+/* Adds a finding if logs are not written. Ignores a masked unit, because an administrator has
+ * turned it off on purpose. */
 static void units_check_log(Check *check)
 {
         static const char socket[] = "bellhop-log.socket";
@@ -429,8 +430,8 @@ void check_instance_units(InstanceCheck *inst)
                                  "its folder %s, or the link to it in .uid, is missing or wrong",
                                  inst->name);
         units_check_oom(inst, strcmp(units_state(check, unit), "active") == 0);
-        /* After a failure, the instance's stand-in refuses connections for a while. After this
-         * time, a connection can start the instance again. */
+        /* After a failure, the instance's stand-in (bellhop-standin@.service) refuses connections
+         * for a while. After this time, a connection can start the instance again. */
         if (strcmp(units_state(check, unit), "failed") == 0 || units_is_active(check, standin)) {
                 (void)bus_get(check->bus, unit, "Service", "Result", PROPERTY_STRING, &result);
                 instance_finding(inst, FINDING_SITE_FAILED, NULL, NULL, "%s has failed (%s)", unit,

@@ -126,7 +126,7 @@ void check_pages(InstanceCheck *inst);
 void check_server(InstanceCheck *inst);
 void check_instance_units(InstanceCheck *inst);
 
-/* A line of a snippet for Apache names an application. Checks whether the instance can reach it.
+/* Checks whether the instance can reach the application that a line of a snippet for Apache names.
  * text: a URL, or unix:PATH|URL. */
 void instance_check_target(InstanceCheck *inst, const char *file, unsigned line, const char *text);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs a trusted program that does what a customer's files say, such as a server with the
- * customer's configuration. The program runs as the customer, and is isolated from our process,
- * which root runs, as far as the kernel allows. Does not log.
+ * customer's configuration. The program runs as the customer. As far as the kernel allows, it is
+ * isolated from our process, which runs as root. Does not log.
  */
 #pragma once
 
