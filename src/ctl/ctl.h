@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The command line of bellhopctl, and the exit statuses of its verbs. bellhopctl has no state of
- * its own. It reads the same files as the router, with the same code. It asks systemd over D-Bus,
- * and the router for its metrics and routes. It changes only files and the state of units. verbs.c
- * has tables of all verbs and options; each verb is in a file verb-NAME.c.
+ * its own. It reads the same files as the router, with the same code. It asks systemd for the state
+ * of units, and the router for its metrics and routes. It changes only files and the state of
+ * units. verbs.c has tables of all verbs and options; each verb is in a file verb-NAME.c.
  */
 #pragma once
 

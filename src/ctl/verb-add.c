@@ -272,8 +272,8 @@ static Done add_reload_router(const Add *add)
         return add_ask_router(add);
 }
 
-/* If systemctl(1) fails, asks systemd whether the socket is active: systemctl(1) also fails if
- * systemd answers too late. */
+/* If systemctl(1) fails, perhaps systemd only answered too late. So after a failure, asks systemd
+ * whether the socket is active. */
 static Done add_start_socket(const Add *add)
 {
         char unit[NAME_UNIT_MAX];
@@ -287,7 +287,7 @@ static Done add_start_socket(const Add *add)
         return add_done(r == 1);
 }
 
-/* systemctl(1) also fails if systemd does not answer in time. If the server is active after such a
+/* If systemctl(1) fails, perhaps systemd only answered too late. If the server is active after the
  * failure, it may already use the new certificate, so the result is unknown. */
 static Done add_restart_server(const Add *add)
 {

@@ -541,8 +541,8 @@ static CtlStatus cert_check_user(const char *name)
         return CTL_FAILED;
 }
 
-/* The function that tls_files_put() calls to get the pair: returns new references to the pair of
- * cert_install(). */
+/* tls_files_put() calls this function to get the certificate and its key. Returns new references to
+ * those that cert_install() has read. */
 static int cert_share_pair(const void *userdata, TlsPair *ret)
 {
         const TlsPair *pair = userdata;
@@ -627,8 +627,8 @@ static CtlStatus cert_check_acme(const Ctl *ctl, const char *name)
         return CTL_FAILED;
 }
 
-/* Makes bellhop-acme get a new certificate now. For this, removes the state of the certificate:
- * without a state, bellhop-acme tries at once. */
+/* Makes bellhop-acme get a new certificate now. For this, removes the file in which bellhop-acme
+ * keeps the state of the certificate: without this file, bellhop-acme tries at once. */
 static CtlStatus cert_renew(const Ctl *ctl, const char *name)
 {
         const AcmeState nothing = { .tried = 0 };

@@ -173,7 +173,7 @@ static int check_print_json(const Output *output, const Findings *findings)
 
 /* Findings that are alike are printed as one finding if at least this many instances have them. */
 #define GROUP_LEAST 4
-/* The number of instances that such a finding names. */
+/* Such a finding shows the names of this many instances. */
 #define GROUP_NAMED 3
 
 /* Findings that are alike form a group. Counts the instances in a group. first: the number of the
@@ -198,9 +198,9 @@ static size_t check_count_group(const Findings *findings, size_t first, FILE *na
         return n;
 }
 
-/* Returns the names of the first instances in the finding's group, which the caller frees. Returns
- * NULL if the finding has no group or memory ran out. *ret_n: the number of all instances in the
- * group. */
+/* Returns the names of the first instances in the finding's group, as one text. The caller frees
+ * the text. Returns NULL if the group is too small to be printed as one finding, or if memory runs
+ * out. *ret_n: the number of all instances in the group. */
 static char *check_group_names(const Findings *findings, size_t first, size_t *ret_n)
 {
         _cleanup_free_ char *names = NULL;

@@ -294,8 +294,8 @@ static int list_print_table(const List *list)
 
         memcpy(shown, columns, sizeof(shown));
         if (!list->output.json) {
-                /* This column is hidden from people, because it repeats the instance's name. The
-                 * lines below the table report a missing user. */
+                /* This column is hidden from people, because it repeats the instance's name. If the
+                 * user is missing, list_print_legend() counts a file with a mistake. */
                 shown[USER].flags = SCOLS_FL_HIDDEN;
                 for (size_t i = TLS; i <= ACME_ERROR; i++)
                         shown[i].flags = SCOLS_FL_HIDDEN;

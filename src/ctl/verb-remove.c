@@ -73,9 +73,9 @@ static bool remove_hosts(Remove *remove)
         return good;
 }
 
-/* Closes a folder, so the customer's programs can no longer reach anything in it. Only a program
- * whose current folder is below this folder can still make files there, and so delay the removal.
- */
+/* Makes a folder accessible only to root, so the customer's programs can no longer reach anything
+ * in it. Only a program whose current folder is below this folder can still make files there, and
+ * so delay the removal. */
 static void remove_close_folder(const char *path)
 {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -94,7 +94,7 @@ static bool remove_tree(const char *path)
                 return false;
         if (mount) {
                 /* The customer may have chosen the name of the mount point, so the message contains
-                 * no command with this name. */
+                 * no command with this name: a shell could run parts of the name. */
                 output_error("%s is not removed, because a file system is mounted there. Unmount "
                              "it first: %s",
                              path, mount);
@@ -140,7 +140,7 @@ static bool remove_folders(Remove *remove)
 typedef bool RemoveMatch(const Remove *remove, int folder, const char *name);
 
 /* Removes the customer's files in a folder that root owns. The names of these files do not contain
- * the name of the user, so match() recognizes them by their owner or target. */
+ * the name of the user, so match() recognizes files by their owner, and links by their target. */
 static bool remove_matching(Remove *remove, const char *kind, const char *folder,
                             RemoveMatch *match)
 {
@@ -172,8 +172,8 @@ static bool remove_is_log_link(const Remove *remove, int folder, const char *nam
 }
 
 /* Removes the links whose name is a uid and whose target is the folder of the customer's logs. If
- * such a link remained, the logs of a later user with that uid could go to a later customer with
- * this name. */
+ * such a link remained, a later customer with this name could get the logs of a later user with
+ * that uid. */
 static bool remove_log_links(Remove *remove)
 {
         return remove_matching(remove, "logs", LOG_DIR "/.uid", remove_is_log_link);
@@ -228,8 +228,8 @@ static bool remove_quota(Remove *remove)
 }
 
 /* Whether the customer owns the home, or root owns it because an earlier bellhopctl was killed
- * while it removed the home. Homes to which users are confined (chroot) also belong to root, and
- * are kept. */
+ * while it removed the home. A home that is the chroot of a user also belongs to root, but it is
+ * kept: its mode is not 0700, because the user has to enter it. */
 static bool remove_is_home(const Remove *remove, const char *home)
 {
         struct stat st;
@@ -320,8 +320,8 @@ static bool remove_user(Remove *remove)
 }
 
 /* If the instance had Tls=acme, bellhop-acme must read the files again. If an earlier command has
- * already removed the instance's file, Tls= is unknown. Then bellhop-acme is reloaded only if it
- * may not have read the files since the removal. */
+ * already removed the instance's file, Tls= is unknown. Then bellhop-acme is reloaded, unless it
+ * has certainly read the files since the removal. */
 static bool remove_certificate_orders(Remove *remove, bool had_file, bool had_acme)
 {
         return (had_file && !had_acme) || acme_read_files(&remove->change, false, had_acme);

@@ -3,9 +3,10 @@
  * bellhopctl rename: gives an instance a new name. If bellhopctl is killed, clients are still
  * served, even if the command is not repeated: until the last step, the units of the old name and
  * of the new name can start. For this, the user has both names, links with the old names lead to
- * the new folders, and each name has an instance's file. One of the two files is a stub without the
- * hosts: at first the new one. The two files are then exchanged in one step. After this, the router
- * sends connections to the new name, and the old instance finishes its connections.
+ * the new folders, and each name has an instance's file. At first, the file with the new name is a
+ * stub without the hosts. Then the two files are exchanged in one step, so the new name gets the
+ * hosts. After this, the router sends connections to the new instance, and the old instance
+ * finishes its connections.
  */
 #include <sys/stat.h>
 #include <time.h>
@@ -39,8 +40,8 @@
 
 /* A drop-in that makes the instance see its folders under their old names, too. %1$s: the old name.
  * systemd makes missing mount points. Their parent folders belong to the instance's sandbox, so the
- * machine outside does not get these folders. The cache is left out, because its parent folder is
- * the machine's. */
+ * mount points do not appear outside of it. The cache is left out, because its parent folder
+ * belongs to the machine, where the mount point would remain. */
 #define OLD_PLACES                                                                                 \
         "# Made by bellhopctl rename: %1$s has become %%i. This file shows the old folders, too, " \
         "for applications whose settings name them.\n"                                             \
@@ -76,8 +77,8 @@ static bool rename_user(Rename *rename)
                second_name_give(rename->from, rename->to, user);
 }
 
-/* If an earlier instance with the new name was removed without --purge, closes its usage
- * account. */
+/* An earlier instance with the new name may have been removed without --purge. Makes bellhop-usage
+ * keep the usage of that instance under another name. */
 static bool rename_old_account(Rename *rename)
 {
         return rename->has_begun || ending_close_account(&rename->change, rename->to);
@@ -224,9 +225,9 @@ static bool rename_make_units(Rename *rename)
 }
 
 /* Renames the folders of state and cache. If the old instance started after this, systemd would
- * make the old folders again. So the old instance is started first, and the folders are renamed
- * just before the two files are exchanged. A start of the old instance while a folder is renamed
- * would fail, so hold_run() delays it. */
+ * make the old folders again. To prevent this, starts the old instance first, so it is already
+ * running, and the folders are renamed just before the two files are exchanged. A start of the old
+ * instance while a folder is renamed would fail, so hold_run() delays it. */
 static bool rename_state(Rename *rename)
 {
         const struct {
@@ -334,8 +335,8 @@ static bool rename_router(Rename *rename)
         return true;
 }
 
-/* Makes other instances read the files again if they have read the file of the stub, which has been
- * removed. */
+/* The stub has been removed. Makes other instances read the files again if they have read the
+ * stub. */
 static bool rename_tell_others(Rename *rename)
 {
         const char *dir = rename->change.ctl->config_dir;

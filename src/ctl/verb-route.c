@@ -42,8 +42,8 @@ static bool route_answers_agree(const Explanation *a, const Explanation *b)
 }
 
 /* Returns a Question (decide.h) for the request that a browser would send. A browser sends an
- * address in the Host field, but not as a TLS server name. room: memory for the text of an
- * address. */
+ * address in the Host field, but not as a TLS server name. room: memory for Question.host if the
+ * host is an address. */
 static Question route_question_of(const Wanted *wanted, int protocol, char room[static 64])
 {
         Question question = {

@@ -265,8 +265,8 @@ static bool set_read_acme(Set *set)
                acme_read_files(&set->change, is_acme, set->is_changed);
 }
 
-/* With --dry-run, the file is not written. This function sets what would have to be done for the
- * instance after the write (NEED_...). */
+/* With --dry-run, the file is not written. Adds to the needs of the instance (NEED_...) those that
+ * it would have after the write. */
 static void set_assume_written(Enforce *enforce, const FleetEntry *entry)
 {
         const unsigned restarts = NEED_RENEW | NEED_RESTART | NEED_AGAIN | NEED_SUSPEND;

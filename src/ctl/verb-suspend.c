@@ -49,8 +49,8 @@ static bool suspend_reload_router(Suspend *suspend)
 }
 
 /* Whether the instance may still have the old setting. For suspend, compares the time of the last
- * change of the file with the start time from systemd. This function does not trust the instance's
- * own report, because a customer could forge the report to avoid the restart. */
+ * change of the file with the start time from systemd. The instance's own report is not used for
+ * this, because a customer could forge the report to avoid the restart. */
 static bool suspend_needs_restart(const Suspend *suspend, bool is_changed)
 {
         const FleetEntry *entry = suspend->entry;

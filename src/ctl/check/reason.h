@@ -12,6 +12,6 @@ typedef struct Reason {
         char *what; /* one line */
 } Reason;
 
-/* said: the output, which the function changes. Returns 0 or -ENOMEM. */
+/* said: the output of the test; the function changes this text. Returns 0 or -ENOMEM. */
 int reason_find(char *said, Reason *ret);
 void reason_done(Reason *reason);

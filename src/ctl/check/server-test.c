@@ -8,9 +8,9 @@
 #define ENVIRONMENT_MAX 256
 #define PROGRAMS_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* Before each reload, the unit of an instance tests the configuration. This test runs in the same
- * way: as the instance's user, with the environment of the unit and its drop-ins. Only the runtime
- * folder is different. */
+/* Runs the test in the same way as the unit of the instance does before each reload: as the
+ * instance's user, with the environment of the unit and its drop-ins. Only the runtime folder is
+ * different. */
 int server_test_run(const ServerTest *test, char **ret_said)
 {
         const Instance *instance = test->instance;

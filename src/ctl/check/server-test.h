@@ -14,8 +14,8 @@ typedef struct ServerTest {
         sd_bus *bus; /* NULL: systemd can't be asked for the environment of the unit */
         const Identity *who;
         const Instance *instance;
-        /* judges: whether Apache also reports facts about its configuration: see
-         * instance/verdict.h. tests_php: whether PHP-FPM is tested, too. */
+        /* judges: whether Apache also reports facts about its configuration (instance/verdict.h).
+         * tests_php: whether PHP-FPM is tested, too. */
         bool judges, tests_php;
         const char *input; /* as in ConfigTest */
         size_t input_size;

@@ -36,14 +36,14 @@ static FILE *output_start_pager(void)
                 command = "less";
         if (command[0] == 0 || strcmp(command, "cat") == 0)
                 return NULL;
-        /* If the pager were not installed, all output would be lost. */
+        /* Without this check, all output would be lost if the pager is not installed. */
         test = text_format("command -v %.*s >/dev/null 2>&1", (int)strcspn(command, " \t"),
                            command);
         if (!test || system(test) != 0)
                 return NULL;
         (void)setenv("LESS", getenv("SYSTEMD_LESS") ? getenv("SYSTEMD_LESS") : LESS_OPTIONS, true);
-        /* Some users may run only bellhopctl as root, for example with sudo(8). The command "!" of
-         * less(1) must not give them a root shell. */
+        /* An administrator can let a user run only bellhopctl as root, for example with sudo(8).
+         * The command "!" of less(1) must not give this user a root shell. */
         (void)setenv("LESSSECURE", "1", true);
         pager = popen(command, "we");
         if (!pager)
@@ -79,7 +79,8 @@ CtlStatus output_done(Output *output, CtlStatus status)
         const int error = errno;
 
         if (output->pager) {
-                /* pclose() waits for the pager, and the pager waits for the end of its input. */
+                /* Standard output also leads to the pager. If it stayed open, the pager would wait
+                 * for more input, and pclose() would wait for the pager. */
                 (void)close(STDOUT_FILENO);
                 (void)pclose(output->pager);
         } else if (failed) {

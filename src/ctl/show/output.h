@@ -65,8 +65,8 @@ typedef struct Table {
         bool failed;
 } Table;
 
-/* Begins a table. name: the key of the array of lines in JSON. Always call table_print() at the
- * end, because it frees the table. */
+/* Begins a table. name: in JSON, the key of the array that contains the lines. Always call
+ * table_print() at the end, because it frees the table. */
 Table table_new(const Output *output, const char *name, const Column columns[], size_t n);
 void table_add(Table *table); /* adds a line with empty cells, which are null in JSON */
 
@@ -91,7 +91,8 @@ int table_print(Table *table);
  * erases the progress. */
 void output_progress(const char *what, size_t done, size_t all);
 
-/* Prints one line to standard error: "bellhopctl: " and the text, which says what to do next. */
+/* Prints one line to standard error: "bellhopctl: " and the text. The text says what is wrong, and
+ * what the user can do. */
 void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* These functions print an error about a lack of memory, or about a configuration that can't be

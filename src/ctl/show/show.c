@@ -46,7 +46,7 @@ const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX])
         return ret;
 }
 
-/* Shows n divided by the power of ten that has this number of zeros. */
+/* Shows n / 10^zeros as a decimal number. */
 static const char *show_decimal(uint64_t n, int zeros, char ret[static SHOWN_MAX])
 {
         uint64_t unit = 1;
