@@ -6,8 +6,8 @@
 
 /* Parses "protocol=tls|http", with "host=" and "address=IP:PORT" if known. The parts are separated
  * by '&', and each occurs at most once. There are no escapes, because no valid value needs them.
- * Returns false if text has another form. For HTTP, the question requires a host, because browsers
- * send one. */
+ * Returns false if text has another form. For HTTP, sets ret->host_required, because browsers
+ * always send a host. */
 bool explain_parse_question(Span text, Question *ret);
 
 /* Writes a question in the form that explain_parse_question() parses. Returns false if size is too

@@ -39,8 +39,9 @@ static char *rules_commands(const char *file, const Resolvers *resolvers, bool r
 
         if (!commands)
                 return NULL;
-        /* "delete table" works for our own table, and for a table without an owner that an older
-         * version has left. It fails if there is no table, so the first load adds one. */
+        /* "delete table" works for our own table, and for a table that an older version has left,
+         * because that table has no owner. It fails if there is no table, so the first load adds
+         * one. */
         if (!replaces)
                 fprintf(commands, "add table inet bellhop\n");
         fprintf(commands,
