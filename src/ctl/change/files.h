@@ -17,8 +17,8 @@
 #define FIRST_PAGE "index.html"
 
 /*
- * bellhopctl sets the comment field of users that it creates to this mark. The mark is in the user
- * database itself, so it exists exactly as long as the user, and users can't change it.
+ * bellhopctl puts this mark into the comment field of each user that it creates. The mark is in the
+ * user database itself, so it exists exactly as long as the user, and users can't change it.
  */
 #define USER_MARK "bellhop customer"
 
@@ -26,8 +26,9 @@ struct passwd;
 bool user_is_ours(const struct passwd *user);
 
 /* Files of a removed user can remain where bellhopctl does not look, for example a set-user-ID
- * program in /var/tmp, or lines in the journal. So no later customer gets the uid: last_uid_put()
- * notes it before the user is removed, and user_make() makes a user with a higher uid. */
+ * program in /var/tmp, and the journal keeps the user's lines. So no later customer gets the uid:
+ * last_uid_put() notes it before the user is removed, and user_make() makes a user with a higher
+ * uid. */
 #define LAST_UID_FILE STATE_DIR "/.last-uid"
 int last_uid_put(uid_t uid);
 bool user_make(const char *name);
