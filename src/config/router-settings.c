@@ -29,9 +29,9 @@ bool trusted_proxies_have(const TrustedProxies *proxies, const Address *peer)
         return false;
 }
 
-/* Parses strictly, because the router believes what a trusted proxy says about its client. *ret is
- * an IPv6 address, for IPv4 an IPv4-mapped one. *ret_bits: the length of the prefix in bits of this
- * address. */
+/* Parses an address or prefix of a trusted proxy. Accepts only the usual form, because the router
+ * believes what a trusted proxy says about its client. An IPv4 address becomes an IPv4-mapped IPv6
+ * address, so for 192.0.2.0/24, *ret_bits is 120. */
 static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
 {
         const uint8_t *slash = memchr(word.data, '/', word.size);
@@ -92,9 +92,9 @@ static int router_parse_proxy(SettingsFile *file, Span word, void *target)
 
 static const Setting router_settings[] = {
         { SETTING("SniffTimeoutSec", setting_parse_timespan, sniff_timeout_usec), MORE_THAN_0 },
-        /* With less than 4K, the router could refuse ordinary browsers, whose TLS ClientHello may
-         * be large. Sniffed bytes stay in the connection's receive buffer, in which more than 1M
-         * may not fit. */
+        /* With a limit below 4K, the router could refuse ordinary browsers, because their TLS
+         * ClientHello can be larger. The bytes that the router looks at stay in the connection's
+         * receive buffer, which may have no room for more than 1M. */
         { SETTING("SniffMaxBytes", setting_parse_size, sniff_max_bytes), .low = 4096,
           .high = 1048576, .range = "from 4K to 1M" },
         { SETTING("HandoffTimeoutSec", setting_parse_timespan, handoff_timeout_usec), MORE_THAN_0 },
@@ -113,8 +113,8 @@ static const Setting router_settings[] = {
 static const SettingsTable router_table = { "Router", router_settings,
                                             ELEMENTSOF(router_settings) };
 
-/* A file with a mistake is ignored completely, because its other settings alone may do the opposite
- * of what the administrator wants. */
+/* A file with a mistake is ignored completely, because its correct settings alone may do the
+ * opposite of what the administrator wants. */
 static int router_settings_load_file(Config *config, const char *path)
 {
         SettingsFile file = { .path = path, .config = config };

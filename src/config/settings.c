@@ -77,8 +77,8 @@ static int settings_unknown_key(SettingsFile *file, const SettingsTable *table, 
                 if (used < sizeof(known))
                         used += (size_t)snprintf(known + used, sizeof(known) - used, " %s=", name);
         }
-        /* The user did not mean the nearest known key if more than a third of its letters
-         * differ. */
+        /* If more than a third of the letters differ, the user probably did not mean the nearest
+         * key. */
         if (least <= strlen(nearest) / 3)
                 return problem_add(file, nearest, "unknown key %.*s= in [%s]; did you mean %s=?",
                                    PROBLEM_SHOWN(key), table->section, nearest);

@@ -87,8 +87,8 @@ int units_write_wanted(const char *dir, const char *name, Network network)
 }
 
 /* Whether sbin/sendmail is a file in sbin, or a link to a file in sbin. If it is a link to a file
- * in another folder, a mount at the path of the link would hide that file, because systemd follows
- * the link. Instances may need the file. */
+ * in another folder, systemd would follow the link and mount our sendmail over that file, which
+ * instances may need. */
 static bool units_has_sendmail(const char *sbin)
 {
         _cleanup_free_ char *path = text_format("%s/sendmail", sbin);

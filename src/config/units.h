@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* All instances share the template units bellhop@.service and bellhop@.socket. These functions
- * write links that set up the units of one instance. One link makes bellhop.target want the
- * hand-off socket at boot. For an instance with a network, another link is a drop-in of
+ * write links that set up the units of one instance. One link makes bellhop.target want
+ * bellhop@NAME.socket at boot. For an instance with a network, another link is a drop-in of
  * bellhop@NAME.service: it leads to a file that all instances with the same Network= share.
  * Generators of systemd use this code. systemd does not answer while they run, so this code never
  * asks systemd. A new instance needs no daemon-reload, because its drop-in is written before
@@ -37,5 +37,5 @@ int units_write_sendmail(const char *dir, const char *sbin, const char *copies);
 /* Makes systemd use the changed files in UNITS_GENERATED_DIR without a daemon-reload, but only for
  * units that are not loaded. systemd unloads the service of an instance when the service and its
  * socket are stopped and no other unit wants them. bellhop.target wants the sockets that existed at
- * boot, so the units of these instances stay loaded. */
+ * boot, so the units of their instances stay loaded. */
 int units_announce(void);
