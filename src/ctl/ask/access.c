@@ -94,7 +94,7 @@ static void access_go_up(char *path)
                 *slash = 0;
 }
 
-/* Puts the target of the link at walk->path before walk->rest, and removes the link from
+/* Reads the link at walk->path, puts its target before walk->rest, and removes the link from
  * walk->path. */
 static int access_follow(Walk *walk)
 {
@@ -146,7 +146,7 @@ static bool access_is_replaced(const Walk *walk)
 
 /* Whether only root or the caller can change the file or folder. In a sticky folder, other users
  * can create files but can't replace root's files. If a file has an ACL, the group bits of its mode
- * are the mask of the ACL, and the ACL can give these rights to another user or group. So the group
+ * are the mask of the ACL: the rights that the ACL can give to other users and groups. So the group
  * bits count even if the file belongs to root's group. */
 static bool access_is_roots(const struct stat *st)
 {

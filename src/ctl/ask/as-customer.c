@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls a function work() in a child process. The child writes its answer into a pipe: first the
- * result of work(), then the text that work() has set. */
+/* Calls a function work() in a child process. The child writes into a pipe: first the number that
+ * work() returned, then the text that it stored in *ret_text. */
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>

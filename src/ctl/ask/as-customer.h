@@ -11,9 +11,10 @@ typedef int AsCustomerWork(const void *userdata, char **ret_text);
 
 /*
  * Calls work() in a child process with the ids and groups of the customer. The customer can kill
- * the child, but can't trace it. Returns the result of work(), and sets *ret_text to its text of at
- * most 1 MiB; or returns a negative errno. -ETIMEDOUT: the child took more than a minute, for
- * example because the customer stopped it with SIGSTOP. -ECHILD: the child was killed.
+ * the child, but can't trace it. Returns the number that work() returned, and sets *ret_text to a
+ * copy of the text from work(), if any; or returns a negative errno. -EFBIG: this text has 1 MiB or
+ * more. -ETIMEDOUT: the child took more than a minute, for example because the customer stopped it
+ * with SIGSTOP. -ECHILD: the child was killed.
  */
 int as_customer_run(const Identity *customer, AsCustomerWork *work, const void *userdata,
                     char **ret_text);

@@ -72,8 +72,8 @@ static int certificate_note_pass_phrase(char *buffer, int size, int writing, voi
 }
 
 /* Whether OpenSSL reads a private key of this kind quickly. For a key of another kind, such as DSA,
- * OpenSSL computes the public key, which can take months for a key as large as the largest allowed
- * file. Servers do not use the other kinds. */
+ * OpenSSL computes the public key, which can take months if the key fills the largest allowed file.
+ * Servers do not use the other kinds. */
 static bool certificate_is_cheap_kind(int nid)
 {
         return nid == EVP_PKEY_RSA || nid == EVP_PKEY_RSA_PSS || nid == EVP_PKEY_EC ||
@@ -213,8 +213,9 @@ static ChainState certificate_judge_end(const Chain *chain, X509_STORE *store)
                 return CHAIN_TRUSTED;
         if (certificate_is_self_signed(chain->last))
                 return is_alone ? CHAIN_SELF_SIGNED : CHAIN_UNTRUSTED;
-        /* If the certificate has no URL of its issuer, the issuer is probably the root of a private
-         * authority. Such an authority gives its root to its clients, and does not publish it. */
+        /* If the last certificate contains no URL of its issuer's certificate, the issuer is
+         * probably the root of a private authority. Its clients already have the root, so no
+         * certificate is missing in the chain. */
         return is_alone || url ? CHAIN_INCOMPLETE : CHAIN_UNTRUSTED;
 }
 

@@ -66,8 +66,8 @@ static int fleet_append(Fleet *fleet, const char *name, const Instance *instance
         return r;
 }
 
-/* Appends instances whose file has a mistake, because the router may still serve them as
- * before. */
+/* Appends instances whose file has a mistake, because the router may still serve them with their
+ * earlier settings. */
 static int fleet_append_bad_files(Fleet *fleet, const char *config_dir, const char *only)
 {
         _cleanup_free_ char *path = text_format("%s/instances", config_dir);
@@ -168,9 +168,8 @@ static FleetState fleet_state_of(const Fleet *fleet, const char *name)
 
 #define FOR_ALL (FLEET_FOR_LIST | FLEET_FOR_STATUS | FLEET_FOR_APPLY)
 
-/* The questions to systemd about services. fleet_load() asks a question only about instances whose
- * state is in the field states of the row, and only if its own argument depth is in the field
- * depths. */
+/* The questions to systemd about services. Each row says for which states of an instance, and for
+ * which depths of fleet_load(), its question is asked. */
 static const struct {
         const char *interface, *property;
         PropertyKind kind;
@@ -290,8 +289,8 @@ static void fleet_finish(FleetEntry *entry)
         entry->n_open = state.n_open;
         if (entry->last_used == 0)
                 entry->last_used = state.last_handoff_usec / 1000000;
-        /* Neither the router nor the instance knows hand-offs from before its own start. If both
-         * know none, the time when the service ended is the best estimate. */
+        /* Neither the router nor the instance knows hand-offs from before its own start. If neither
+         * knows a hand-off, the time when the service ended is the best estimate. */
         if (entry->last_used == 0 && entry->inactive_usec != UNKNOWN)
                 entry->last_used = entry->inactive_usec / 1000000;
         /* The result shows that the service is ending because of a failure. */

@@ -105,7 +105,8 @@ typedef struct FleetCertificate {
  * systemd does not answer; any other errno if a certificate is invalid. If systemd passes a
  * certificate to the service as a credential, the server uses the credential instead of the
  * instance's certificate file. This function asks systemd about the credential if the fleet has
- * only this instance. In a larger fleet, to save time, it asks only if that file does not exist.
+ * only this instance. In a larger fleet, to save time, it asks only if the instance has no
+ * certificate file.
  */
 int fleet_certificate(const Ctl *ctl, const Fleet *fleet, const char *name, const Hosts *hosts,
                       FleetCertificate *ret);

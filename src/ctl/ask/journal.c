@@ -10,7 +10,8 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* The search ends after it has read this many lines, wanted or not. */
+/* The search ends after this many lines, even if it has not yet found as many as the caller
+ * wants. */
 #define LOOKED_AT_MAX 2000
 
 typedef sd_journal *Journal;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finds processes of instances that the kernel's OOM killer or systemd-oomd killed. After a kill,
- * the instance keeps running (OOMPolicy=continue), so nothing else shows the kill.
+ * Finds the instances in which the kernel's OOM killer or systemd-oomd killed a process. After a
+ * kill, the instance's service stays active (OOMPolicy=continue), so its state does not show the
+ * kill.
  */
 #pragma once
 

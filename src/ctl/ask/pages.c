@@ -42,9 +42,9 @@ static bool pages_is_first(const char *folder, const char *name)
         return !folder[0] && strncmp(name, "index.", strlen("index.")) == 0;
 }
 
-/* Whether the customer has probably removed the rights to the folder or page on purpose, not by
- * mistake. This is assumed if the customer owns it, and it is a folder without rights for its
- * owner, or a page other than the first page. */
+/* Whether the customer has probably removed the rights to a folder or page on purpose, not by
+ * mistake. This is assumed of each page that the customer owns, except the first page, and of each
+ * folder that the customer owns but whose mode gives them no rights. */
 static bool pages_is_meant(const Walk *walk, const char *folder, const char *name,
                            const struct stat *st)
 {
@@ -182,7 +182,7 @@ static int pages_walk(Walk *walk)
 int pages_look(const Identity *who, const char *root, size_t max, Pages *ret)
 {
         /* Opens the root with our own rights. With the user's rights, this could fail at a folder
-         * that the instance's sandbox replaces. access_ask() checks the folders above the root. */
+         * that the instance's sandbox replaces. */
         _cleanup_close_ int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         Walk walk = { .who = who, .root = root, .root_fd = fd, .max = max, .pages = ret };
         Identity own;

@@ -33,8 +33,8 @@ static int queue_read_message(const struct nlmsghdr *header, uint32_t inode)
                         memcpy(&lengths, RTA_DATA(attribute), sizeof(lengths));
         }
         /* Does not compare the device numbers, because the message and stat(2) encode these numbers
-         * in different ways. At worst, this queue seems not to be empty because of a socket that
-         * has the same inode number on another file system. */
+         * in different ways. At worst, another socket with the same inode number, on another file
+         * system, makes our queue seem not to be empty. */
         if (message->udiag_type != SOCK_DGRAM || file.udiag_vfs_ino != inode)
                 return -1;
         return lengths.udiag_rqueue == 0;

@@ -39,8 +39,8 @@ static uint64_t rates_add(uint64_t sum, uint64_t n)
         return n == UNKNOWN ? sum : sum == UNKNOWN ? n : sum + n;
 }
 
-/* Uses the router's counts for all instances together. If the router does not count a value, adds
- * up the known values of the single instances. */
+/* Uses the totals that the router counts. If the router does not count a value, adds up the known
+ * values of the instances. */
 static Rates rates_of_all(const Fleet *before, const Fleet *now, double seconds, const Rates each[])
 {
         Rates all = {

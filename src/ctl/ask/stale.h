@@ -28,8 +28,8 @@ uint64_t changed_router(const char *config_dir);
 
 /* The last change of the snippets, the certificate and the key of one instance. They are in two
  * folders. *ret_made: the time when the newer folder was created; 0: unknown. A server that was
- * started earlier does not see this folder. For *ret_made, a snippet folder that has not changed
- * since its creation does not count. */
+ * started earlier does not see this folder in its sandbox. A snippet folder counts for *ret_made
+ * only if a file was put into it. */
 uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *ret_made);
 
 /* Gets the path of the usual document root, which may not exist. */

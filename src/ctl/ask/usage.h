@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the usage figures of instances, which bellhop-usage writes into one file for each month. */
+/* Reads the usage figures of instances, which bellhop-usage writes into one file for each month. An
+ * account is the figures of one instance. */
 #pragma once
 
 #include "ctl/ctl.h"
@@ -26,6 +27,6 @@ int used_list_load(const Ctl *ctl, const char *month, const char *name, UsedList
 void used_list_done(UsedList *list);
 
 /* Makes bellhop-usage close the account of an instance, so that a later instance with the same name
- * gets a new account. Returns 0 or a negative errno; -EAGAIN if bellhop-usage is not running, and
- * will close the account at its next start. */
+ * gets a new account. Returns 0 or a negative errno; -EAGAIN if bellhop-usage is not running: it
+ * then closes the account at its next start. */
 int used_end_account(const Ctl *ctl, const char *name);
