@@ -77,8 +77,8 @@ bool acme_read_files(Change *change, bool is_wanted, bool is_changed)
         return good;
 }
 
-/* Opens the folder of the states. Follows no link, because the user bellhop-acme owns the folder.
- * -ENOENT: the folder does not exist. */
+/* Opens the folder of the states. Follows no link, because the user bellhop-acme could replace the
+ * folder with a link. -ENOENT: the folder does not exist. */
 static int acme_open_states(const Change *change)
 {
         _cleanup_free_ char *path = text_format("%s/instances", change->ctl->acme_dir);

@@ -35,8 +35,8 @@ CtlStatus change_check_served(const Change *change);
 bool change_step(Change *change, const char *kind, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* Prints the text nothing_to_do if there was no step. With --dry-run, prints below the steps that
- * bellhopctl would do them without --dry-run. Prints nothing with --json or --no-legend. */
+/* Prints the text nothing_to_do if there was no step. With --dry-run, prints "This is what would be
+ * done." after the steps. Prints nothing with --json or --no-legend. */
 void change_say_end(const Change *change, const char *nothing_to_do);
 
 /* Whether a signal asked us to end. After change_begin(), a signal does not end the process, so

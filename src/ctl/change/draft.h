@@ -38,7 +38,7 @@ CtlStatus draft_check_conflicts(const Draft *draft, const Config *config);
 bool draft_has_same_certificate(const Draft *a, const Draft *b);
 
 /* If the draft has Tls=acme, checks that it has a host, and that the settings of its authority are
- * valid. Always sets *ret to the type of a new key. */
+ * valid. Always sets *ret to the type, EC or RSA, that a new key gets. */
 CtlStatus draft_check_acme(const Draft *draft, const Ctl *ctl, AcmeKeyType *ret);
 
 /* Checks that the draft's server, Apache or nginx, is installed. */

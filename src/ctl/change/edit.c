@@ -12,8 +12,8 @@ static void edit_copy(FILE *out, const uint8_t **from, const uint8_t *to)
         *from = to;
 }
 
-/* Copies the text from *from to the value of the line, then writes the new value, and sets *from to
- * the end of the old value. If value is NULL, leaves out the line except its comment, and sets
+/* Copies the text from *from up to the value of the line, then writes the new value, and sets *from
+ * to the end of the old value. If value is NULL, leaves out the line except its comment, and sets
  * *from to the text that follows. rest: the text after the line. */
 static void edit_line(FILE *out, const uint8_t **from, const Line *line, const uint8_t *rest,
                       const char *value)

@@ -6,8 +6,7 @@
 
 #include "ctl/change/change.h"
 
-/* Stops the hand-off socket, the service and the stand-in. The service first finishes the requests
- * in progress. */
+/* Stops all units of the instance. Its service first finishes the requests in progress. */
 bool ending_stop(Change *change, const char *name);
 
 /* Removes the Network= of an instance from systemd, so that a later instance with the same name
@@ -25,6 +24,7 @@ bool ending_close_account(Change *change, const char *name);
  * instance. Stops when use() returns a value other than 0, and returns this value. */
 int settings_find(const char *name, int (*use)(const char *place, void *userdata), void *userdata);
 
-/* Copies the files and folders that settings_find() finds for one name to another name. Call this
- * before systemd loads the units of the other name: a loaded unit would not get the settings. */
+/* Copies the files and folders that settings_find() finds for the name 'from', to the same places
+ * for the name 'to'. Call this before systemd loads the units of 'to': a loaded unit would not get
+ * the settings. */
 bool settings_copy(const char *from, const char *to);
