@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The customer's code may shut down the hand-off socket only for reading. Then the socket remains
- * readable for ever, although there is nothing to read (unix(7), poll(2)). When systemd 252 stops
+/* If the customer's code shuts down the hand-off socket for reading but not for writing, poll(2)
+ * always reports the socket as readable, although there is nothing to read. When systemd 252 stops
  * the unit of such a socket, it hangs, and runs no job of any unit. If the socket is shut down for
  * both directions, systemd's poll(2) gets a hang-up instead, and only this socket unit fails. */
 #pragma once

@@ -8,9 +8,9 @@
 #include "handoff/bellhop.h"
 #include "util/cleanup.h"
 
-/* A control message holds at most SCM_MAX_FD descriptors. With a smaller buffer, the kernel would
- * drop some of them and set MSG_CTRUNC. Here, this flag must mean only that the process has no free
- * descriptors. */
+/* SCM_MAX_FD of the kernel: a control message holds at most this number of descriptors. If the
+ * buffer had no room for all of them, the kernel would set MSG_CTRUNC, as it does if the process
+ * has no free descriptors. */
 #define RECEIVE_FDS_MAX 253
 
 typedef union Control {

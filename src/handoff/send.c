@@ -7,7 +7,8 @@
 #include "util/cleanup.h"
 #include "util/unix-address.h"
 
-/* The send buffer is so large that only the receiver's queue limits the unread hand-offs. */
+/* The send buffer is so large that only the receiver's queue limits the number of unread hand-offs.
+ */
 #define SEND_BUFFER_BYTES (1024 * 1024)
 
 int bellhop_connect(const char *path)
