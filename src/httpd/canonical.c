@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The host in the target of a redirect comes from the instance's file, which only root can change,
- * and not from the client. */
+/* The client can't choose the host to which it is redirected: that host comes from Canonical= in
+ * the instance's file, which only root can change. */
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_protocol.h>

@@ -3,7 +3,7 @@
  * certbot and other ACME clients put the answer to a challenge into the document root. If a site
  * passes all requests to another server (ProxyPass "/", RewriteRule with [P]) or redirects them,
  * the authority would not find that file, and the certificate would expire. So this module makes
- * Apache serve an existing file in the folder of challenges, even if directives map its path
+ * Apache serve existing files in .well-known/acme-challenge, even if directives map this path
  * elsewhere. Access rules still apply, and PHP files are run as usual.
  */
 #include <string.h>
@@ -21,7 +21,7 @@
 
 #define NOTE "bellhop-challenge"
 
-/* The characters of tokens, RFC 8555 section 8.3: base64url. */
+/* The characters of a challenge's token, which is the name of the file (RFC 8555 section 8.3). */
 #define TOKEN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 static int challenge_translate(request_rec *request)

@@ -7,8 +7,8 @@
  * that watches nothing. The thread can be removed when MPMs keep an accept_func that is already
  * set. The MPMs of httpd 2.4.71 (November 2026) don't keep it.
  *
- * A second listener never becomes readable. It is necessary because with a single listener, prefork
- * and worker would not poll, but call the MPM's accept function at once.
+ * A second listener never becomes readable. It is necessary because with a single listener, the
+ * MPMs prefork and worker would not wait in poll(2), but call their own accept function at once.
  */
 #include <netinet/in.h>
 #include <poll.h>
@@ -53,8 +53,8 @@ APLOG_USE_MODULE(bellhop);
 #define ARM_NSEC_FIRST 20000L
 #define ARM_NSEC_MOST  200000L
 
-/* The state of this module. The parent sets it for one configuration, and its children inherit it.
- * A reload sets it again. */
+/* The state of this module. The parent sets it at the start and at each reload, and its children
+ * inherit it. */
 static struct Inbox {
         server_rec *server;
         int handoff_fd;
@@ -103,7 +103,7 @@ static apr_status_t forget_connection(void *received)
         return APR_SUCCESS;
 }
 
-/* An entry in the server's list of listeners that only shows a port to other modules. It receives
+/* An entry in the server's list of listeners. It only shows a port to other modules, and receives
  * no connections. */
 typedef struct PortRecord {
         ap_listen_rec listener;
@@ -325,9 +325,10 @@ apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, u
         return APR_SUCCESS;
 }
 
-/* The thread that replaces the accept function. It uses epoll_fd, because the MPM can close the
- * listener's own descriptor at any time. One hand-off wakes several idle children. EPOLLEXCLUSIVE
- * would not prevent this, because the MPM does not wait on epoll_fd itself (measured). */
+/* The thread that replaces the accept function. It uses a duplicate of the listener's descriptor,
+ * because the MPM can close the listener's own at any time. One hand-off wakes several idle
+ * children. EPOLLEXCLUSIVE would not prevent this (measured), because the MPM does not call
+ * epoll_wait(2) on the listener, but polls it together with other descriptors. */
 static void *arm(void *baton)
 {
         const int epoll_fd = (int)(intptr_t)baton;

@@ -3,8 +3,8 @@
  * An .htaccess file is checked for each virtual host whose document root contains it. Apache's
  * ap_directory_walk() finds which directives are allowed in the folder of the file, and Apache's
  * parser reads the file. ap_directory_walk() could also read the file, but it reports an error only
- * as text, without the line number. Reports about other files come from the tree of directives that
- * Apache has already read.
+ * as text, without the line number. Facts about the other configuration files come from the tree of
+ * directives that Apache has already read.
  */
 #include <limits.h>
 #include <sys/stat.h>

@@ -23,8 +23,7 @@ static const char *const place_names[LOG_PLACES] = { "journal:", "files:" };
 
 static ap_log_writer_init *next_init;
 static ap_log_writer *next_writer;
-/* Only the addresses of these variables matter: they are the handles of this module's access and
- * error logs. */
+/* The addresses of these variables identify this module's access and error logs. */
 static char access_places[LOG_PLACES];
 static char error_files[LOG_PLACES][sizeof("/dev/null")] = { "/dev/null", "/dev/null" };
 static const server_rec *main_server;

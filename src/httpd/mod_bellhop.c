@@ -232,9 +232,9 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         return OK;
 }
 
-/* `apache2 -t` skips files that only a start opens: logs, certificates and keys. bellhopctl check
- * and a reload must test these files before they change the running server. So this function does
- * the rest of a start. */
+/* `apache2 -t` skips files that only a start opens: logs, certificates and keys. But bellhopctl
+ * check and the test before a reload must find mistakes in these files. So this function does the
+ * rest of a start. */
 static void test_config(apr_pool_t *pconf, server_rec *server)
 {
         const int terminal = dup(STDERR_FILENO);
@@ -284,8 +284,8 @@ static void child_status(server_rec *server, pid_t pid, ap_generation_t generati
                 page_leave(inheritance->page, pid, clock_monotonic_usec());
 }
 
-/* Reports that the server is ready, as child_status() does. After a reload, it may take long until
- * the first child can start. */
+/* Also reports that the server is ready, because after a reload, it may take long until the first
+ * child starts. */
 static int monitor(apr_pool_t *pool, server_rec *server)
 {
         inheritance_say_ready(inheritance);
@@ -313,8 +313,8 @@ static int connection_begins(conn_rec *conn)
                       "below /etc/bellhop/tls",
                       handoff->host);
         (void)apr_socket_send(ap_get_conn_socket(conn), unrecognized_name, &size);
-        /* Before the MPM closes the connection, it reads what the client still sends. Otherwise,
-         * the client could get a reset before it has read the alert. */
+        /* This makes the MPM read what the client still sends, and only then close the connection.
+         * Otherwise, the client could get a reset before it has read the alert. */
         conn->keepalive = AP_CONN_CLOSE;
         if (conn->cs)
                 conn->cs->state = CONN_STATE_LINGER;

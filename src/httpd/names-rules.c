@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Without the name of a client, "Deny from .spammer.example" and "Require not host spammer.example"
- * deny no client. An instance without network never finds the name. So in such an instance, each
- * rule by name denies a client whose name is unknown, even if the rule allows clients. The log has
- * the reason.
+ * deny no client. An instance without network can't look up the name. So in such an instance, these
+ * rules deny each client whose name is unknown. The log has the reason.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>

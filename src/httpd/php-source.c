@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An .htaccess file from another hoster names that hoster's handler for PHP ("AddHandler
- * application/x-httpd-ea-php82 .php"). If this handler does not exist here, Apache sends the source
- * of the file, including passwords. So just before Apache calls the handlers, mod_bellhop gives
- * each PHP file this instance's handler for PHP, unless the file already has a handler that runs
- * programs here. If no handler has answered the request, the module runs or refuses the file just
- * before Apache would send it.
+ * An .htaccess file from another hosting provider names the handler that runs PHP there
+ * ("AddHandler application/x-httpd-ea-php82 .php"). If this handler does not exist here, Apache
+ * sends the source of PHP files, including passwords. So just before Apache calls the handlers,
+ * mod_bellhop gives each PHP file this instance's handler for PHP, unless the file already has a
+ * handler that runs programs here. If no handler has answered the request, the module runs or
+ * refuses the file just before Apache would send it.
  */
 #include <stdbool.h>
 

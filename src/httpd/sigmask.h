@@ -15,8 +15,8 @@
 #include <apr_pools.h>
 #include <stdbool.h>
 
-/* Call sigmask_handle_children() in the parent, for each configuration, and sigmask_init_child() in
- * each child. */
+/* Call sigmask_handle_children() in the parent, at the start and at each reload, and
+ * sigmask_init_child() in each child. */
 void sigmask_handle_children(apr_pool_t *pconf);
 void sigmask_init_child(bool is_prefork);
 

@@ -460,8 +460,8 @@ void vhosts_arrange(apr_pool_t *pool)
         host_pages = vhosts.pages;
         add_hosts(&vhosts);
         find_ports(&vhosts);
-        /* Sections without a name come first. Among these, and also among the sections with a name,
-         * those for certain ports come before those for all ports. */
+        /* Sections without a name come before sections with a name. In each of these two groups,
+         * sections for certain ports come before sections for all ports. */
         for (int turn = 0; turn < 4; turn++)
                 for (int i = 0; i < vhosts.sections->nelts; i++) {
                         const Section *section = &APR_ARRAY_IDX(vhosts.sections, i, Section);
