@@ -126,7 +126,7 @@ def capabilities():
 def become(user):
     """Returns the words to put in front of a command, so that it runs as the user, with CAP_NET_BROADCAST if possible.
     The kernel uses this capability for nothing, but a process without it can't trace a process that has it. So the
-    customer's other programs can't trace the command to get the keyring of root's session."""
+    customer's other programs can't trace the command, which inherits root's session keyring."""
     words = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--no-new-privs"]
     if capabilities() >> CAP_NET_BROADCAST & 1:
         words += ["--inh-caps=-all,+net_broadcast", "--ambient-caps=-all,+net_broadcast"]

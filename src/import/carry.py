@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Executes a plan: compares it with the present state, checks it in a separate folder with bellhopctl check, and then
-makes the changes, with bellhopctl's own verbs where possible.
+"""Executes a plan, which is a list of instances (see plan.py): compares it with the present state, checks it in a
+separate folder with bellhopctl check, and then makes the changes, with bellhopctl's own verbs where possible.
 
 The file of an instance is written last. So if an import is interrupted, the same command continues it. At the end,
 "bellhopctl apply" brings the new files of all instances into force."""
@@ -32,7 +32,8 @@ MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "cert
 # The options of bellhopctl add and bellhopctl set for limits. The value null in a plan becomes "none".
 LIMITS = {"memory_max_bytes": "--memory-max={}", "cpu_max_percent": "--cpu-max={}%", "tasks_max": "--tasks-max={}",
           "disk_max_bytes": "--disk-max={}"}
-# If the document root does not exist, the import makes it later. Until then, the check uses an empty folder.
+# The instance.conf for bellhopctl check. If the document root does not exist yet, an empty folder replaces it in the
+# check, because the import makes it later.
 INSTANCE_CONF = """
 <IfFile !"/srv/www/${{BELLHOP_INSTANCE}}">
     <IfFile !"/home/${{BELLHOP_INSTANCE}}/public_html">
@@ -175,8 +176,8 @@ class Carry:
         return mistakes
 
     def forms(self):
-        """Checks the form of entries from Apache's configuration, because customers may have chosen names of folders in
-        it. Entries from a JSON or CSV file have already been checked."""
+        """Checks the form of entries from Apache's configuration, because they may contain names of folders that
+        customers have chosen. Entries from a JSON or CSV file have already been checked."""
         for entry in self.entries:
             yield from ((entry, text) for text in plan.check_entry(entry)) if entry.is_from_apache else ()
 

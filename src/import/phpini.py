@@ -65,7 +65,7 @@ class Settings:
 
     @staticmethod
     def line(kind, name, found, with_php):
-        """Returns (the line, where the setting is now), or (None, why there is no line)."""
+        """Returns (the line of php.fpm, where the setting is now), or (None, why php.fpm does not get the setting)."""
         values = list(dict.fromkeys(value for _, value, _ in found))
         key = name if kind == "pool" else f"{kind}[{name}]"
         if any('"' in value or "\n" in value for value in values):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Finds the user of each virtual host. Then finds the customer of each host, by the rules by which Apache chooses a
-virtual host. For each address and port, Apache takes the first virtual host with the name of the host, exactly or by a
-wildcard. If no virtual host has the name, Apache takes the first one."""
+"""Finds the user of each virtual host. Then finds the customer of each host, with the rules that Apache uses to choose
+a virtual host. For each address and port, Apache takes the first virtual host with a name or wildcard that matches the
+host. If there is no match, Apache takes the first virtual host."""
 
 import fnmatch
 import ipaddress
@@ -15,7 +15,7 @@ HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[
 USER_DIRECTIVES = ("assignuserid", "ruidgid", "suexecusergroup")
 HTTP, TLS = "http", "tls"
 PORTS = {HTTP: 80, TLS: 443}
-# This replaces the "*" of a wildcard, to make a host that nobody uses.
+# To find the customer of a wildcard, owner() replaces its "*" by this text, which makes a host that nobody uses.
 PROBE = "zz--0"
 
 
@@ -83,7 +83,7 @@ class Site:
         return f"{self.node.file}:{self.node.line}"
 
     def get(self, key):
-        """Returns the last directive with the key that is directly in the virtual host."""
+        """Returns the last directive with this key. Ignores directives in sections of the virtual host."""
         return next((child for child in reversed(self.node.children) if child.key == key), None)
 
     def has(self, host):
@@ -135,7 +135,8 @@ class Sites:
         self.inherit()
 
     def find_port(self, proto):
-        """Returns the port that clients use: 80 or 443, or another port if this server is behind another server."""
+        """Returns the port for clients' requests: 80 or 443. If no virtual host has this port, another server passes the
+        requests on to this server; then returns the most common port of the virtual hosts."""
         ports = Counter(port for site in self.all if site.proto == proto for _, port in site.places)
         usual = str(PORTS[proto])
         return usual if usual in ports or not ports else ports.most_common(1)[0][0]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Turns Apache's virtual hosts into a plan, with a verdict on each directive. Most directives are "kept", in a virtual
-host of the customer's own Apache. A directive is "moved" if a setting of the machine or of bellhop replaces it. It
-"needs a hand" if the administrator must replace it."""
+"""Turns Apache's virtual hosts into a plan, with a verdict on each directive. Most directives are "kept": they are
+written into the configuration of the customer's own Apache. A directive is "moved" if a setting of the machine or of
+bellhop replaces it. It "needs a hand" if the administrator must replace it."""
 
 import fnmatch
 import os
@@ -406,8 +406,8 @@ class Planner:
         own = [f"{name}_module" for name in tables.INSTANCE_MODULES]
         files = [(None, self.source.program), *((None, apache.module_file(module)) for module in own)]
         others = [(module, apache.module_file(module)) for module in self.source.modules if module not in own]
-        # If a name is the end of a longer name, both names can share one string in the file. So the second round
-        # compares the ends.
+        # If the name of a directive is the end of a longer name, a compiled file may contain only the longer name. So
+        # the second round compares the ends.
         for fits in (lambda words: key in words, lambda words: any(word.endswith(key) for word in words)):
             for module, file in [*files, *others]:
                 if file and fits(self.words_of(file)):
@@ -467,8 +467,8 @@ def plan_of(source, wanted, network, acme=None):
 
 
 def taken_back(verdicts, mistakes):
-    """Changes the verdicts on the directives of instances with mistakes to HAND. These instances are not made, so
-    nothing is moved for them."""
+    """If an instance has a mistake, changes the verdicts on its directives to HAND. The instance is not made, so
+    nothing is moved for it."""
     why = {}
     for entry, text in mistakes:
         why.setdefault(entry.name, text)
