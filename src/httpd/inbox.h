@@ -9,9 +9,9 @@
 
 #include "handoff/bellhop.h"
 
-/* Adds this module's two listeners to the server's list of listeners. One of them is for the
- * hand-off socket. Both are removed when pconf is destroyed. Call this before the MPM reads the
- * listeners. sender: the router's user. Logs errors. */
+/* Adds two listeners to the server's list of listeners: one for the hand-off socket, and one that
+ * never becomes readable. Both are removed when pconf is destroyed. Call this before the MPM reads
+ * the listeners. sender: the router's user. Logs errors. */
 apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, uid_t sender);
 
 /* If is_shown is true, adds ports 80 and 443 to the server's list of listeners, for modules that

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * If no virtual host names the requested host, Apache uses the first virtual host for the port. It
- * uses a virtual host for all ports only if no virtual host is for this port. A virtual host in a
- * snippet (a file in /etc/bellhop/sites) must get requests only for its own names. So if a section
- * <VirtualHost> is for all ports, this file gives the section an address for each port. Sections
- * without a name, including those of instance.conf, come before sections with a name, so Apache
- * uses them for all other hosts. The port decides whether a section has TLS.
+ * uses a virtual host for all ports only if no virtual host is for this port. So if a section
+ * <VirtualHost> is for all ports, this file gives the section an address for each port.
+ *
+ * A virtual host in a snippet (a file in /etc/bellhop/sites) must get requests only for its own
+ * names. So this file puts sections without a name, including those of instance.conf, before
+ * sections with a name, and Apache uses them for all other hosts. The port decides whether a
+ * section has TLS.
  *
  * vhosts_arrange() runs after Apache has read the tree of directives, but before Apache executes
  * any of them. It inserts directives at the beginning of a section, so the section's own directives
