@@ -202,8 +202,8 @@ static int child_on_orphan(sd_event_source *source, const struct signalfd_siginf
                 info.si_pid = 0;
                 if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
                         return 0;
-                /* The ended process is not an orphan, and the event loop reaps it. There may be
-                 * more orphans, so SIGCHLD is raised again. */
+                /* A program that child_start() has started is not an orphan, and the event loop
+                 * reaps it. There may be more orphans, so SIGCHLD is raised again. */
                 if (child_is_started(info.si_pid))
                         break;
                 (void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);

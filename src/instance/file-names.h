@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Recognizes by their names the files that a server must not send. path: a path, or only a name.
- * Pure. */
+/* Recognizes files that a server must not send. Looks only at their names. path: a path, or only a
+ * name. Pure. */
 #pragma once
 
 #include <stdbool.h>
