@@ -3,11 +3,11 @@
  * libbellhop: the hand-off protocol, version 1. See bellhop-handoff(7) and libbellhop(3).
  *
  * A hand-off is one datagram on a unix socket of type SOCK_DGRAM: a header of 16 bytes, the host
- * that the client named without a terminating NUL (0 to 253 bytes), and one SCM_RIGHTS control
- * message with exactly one connected TCP socket. The client's bytes are still unread in this
- * socket. The host is in canonical form: lower case, without a trailing dot or port. Numbers are in
- * the machine's byte order, because a hand-off never leaves the machine. The receiver never sends
- * an answer.
+ * that the client named (0 to 253 bytes), and one SCM_RIGHTS control message with exactly one
+ * connected TCP socket. The client's bytes are still unread in this socket. The host is in
+ * canonical form (lower case, without a trailing dot or port), and has no terminating NUL. Numbers
+ * are in the machine's byte order, because a hand-off never leaves the machine. The receiver never
+ * sends an answer.
  */
 #pragma once
 

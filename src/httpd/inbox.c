@@ -326,9 +326,9 @@ apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, u
 }
 
 /* The thread that replaces the accept function. It uses a duplicate of the listener's descriptor,
- * because the MPM can close the listener's own at any time. One hand-off wakes several idle
- * children. EPOLLEXCLUSIVE would not prevent this (measured), because the MPM does not call
- * epoll_wait(2) on the listener, but polls it together with other descriptors. */
+ * because the MPM can close the original at any time. One hand-off wakes several idle children.
+ * EPOLLEXCLUSIVE would not prevent this (measured), because the MPM does not call epoll_wait(2) on
+ * the listener, but polls it together with other descriptors. */
 static void *arm(void *baton)
 {
         const int epoll_fd = (int)(intptr_t)baton;
