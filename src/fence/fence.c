@@ -97,9 +97,9 @@ static const struct {
         { .call = SCMP_SYS(io_uring_setup) },
         { .call = SCMP_SYS(io_uring_enter) },
         { .call = SCMP_SYS(io_uring_register) },
-        /* Landlock controls only connect(2) and bind(2). The next calls can also connect (on Linux
-         * 6.18, MSG_FASTOPEN bypasses Landlock), put data into the first packet, or change the kind
-         * of the socket. */
+        /* Landlock checks only connect(2) and bind(2). The next calls can also connect (Landlock of
+         * Linux 6.18 does not check MSG_FASTOPEN), make connect(2) put data into its first packet,
+         * or put another protocol on top of TCP (TCP_ULP). */
         { FENCE_FAST_OPEN, SCMP_SYS(sendto), 1, { HAS_FLAG(3, MSG_FASTOPEN) } },
         { FENCE_FAST_OPEN, SCMP_SYS(sendmsg), 1, { HAS_FLAG(2, MSG_FASTOPEN) } },
         { FENCE_FAST_OPEN, SCMP_SYS(sendmmsg), 1, { HAS_FLAG(3, MSG_FASTOPEN) } },
