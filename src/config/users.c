@@ -10,9 +10,9 @@ static int users_compare(const void *a, const void *b)
         return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Returns the router's uid. No instance may run with this uid, because processes with it can send
- * connections to all instances. Returns -1, which no user has, if the router's user does not exist.
- * Overwrites the result of an earlier getpwnam(3). */
+/* Returns the router's uid. No instance may run with this uid, because a process with this uid can
+ * send connections to all instances. Returns -1, which no user has, if the router's user does not
+ * exist. Overwrites the result of an earlier getpwnam(3). */
 static uid_t users_router_uid(void)
 {
         const struct passwd *pw = getpwnam(BELLHOP_ROUTER_USER);

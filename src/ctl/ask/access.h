@@ -24,12 +24,12 @@ bool identity_of(const char *user, Identity *ret);
 typedef struct Access {
         int error;               /* 0: reachable; else -EACCES, -ENOENT, -ELOOP, ... */
         char obstacle[PATH_MAX]; /* the path that is closed or missing; set if error is not 0 */
-        struct stat stat;        /* of the target; after -EACCES or -EPERM, of the obstacle */
+        struct stat stat;        /* of the file; after -EACCES or -EPERM, of the obstacle */
 } Access;
 
 /*
- * Finds out whether the user has access to the target of an absolute path. mode: the access to the
- * target itself (R_OK, X_OK, ...); each folder on the way needs X_OK. The answer is in ret->error.
+ * Finds out whether the user has access to the file or folder at an absolute path. mode: the access
+ * to it (R_OK, X_OK, ...); each folder on the way needs X_OK. The answer is in ret->error.
  * replaced: a NULL-terminated array of folders that the sandbox of an instance replaces, so their
  * modes do not count. Returns 0 or a negative errno; -EPERM if the caller is neither root nor the
  * user.
@@ -37,9 +37,9 @@ typedef struct Access {
 int access_ask(const Identity *who, const char *const replaced[], const char *path, int mode,
                Access *ret);
 
-/* Finds out whether only root (or the caller) can change the target of an absolute path. Checks the
- * file itself, and each folder and link on the way. ret->error is -EPERM if another user can change
- * one of them. */
+/* Finds out whether only root (or the caller) can change the file or folder at an absolute path.
+ * Also checks each folder and link on the way. ret->error is -EPERM if another user can change one
+ * of them. */
 int access_ask_roots(const char *path, Access *ret);
 
 /* access_begin_as() lets this process access files with the rights of the user. access_end_as()

@@ -24,7 +24,7 @@ bool ending_close_account(Change *change, const char *name);
  * instance. Stops when use() returns a value other than 0, and returns this value. */
 int settings_find(const char *name, int (*use)(const char *place, void *userdata), void *userdata);
 
-/* Copies the files and folders that settings_find() finds for the name 'from', to the same places
- * for the name 'to'. Call this before systemd loads the units of 'to': a loaded unit would not get
- * the settings. */
+/* Copies the unit files, drop-ins and properties that settings_find() finds for the instance
+ * 'from', so that the instance 'to' has them, too. Call this before systemd loads the units of
+ * 'to': a loaded unit would not get the settings. */
 bool settings_copy(const char *from, const char *to);
