@@ -313,8 +313,10 @@ static void supervisor_lose_current(Supervisor *supervisor, uint64_t now)
                   WIFSIGNALED(status) ? "signal" : "exit status",
                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
                   supervisor->next ? "; the server that a reload started replaces it" : "");
+        /* Apache ends with 0 if it cannot start its threads. As a success, this would make systemd
+         * start the instance again and again for the same waiting clients. */
         if (!supervisor->next)
-                supervisor_end(supervisor, status);
+                supervisor_end(supervisor, status == 0 ? W_EXITCODE(EXIT_FAILURE, 0) : status);
 }
 
 static void supervisor_lose(Supervisor *supervisor, Server *server, uint64_t now)

@@ -4,7 +4,8 @@
  * its start twice in a row, the stand-in pauses before it ends. A signal that kills the instance
  * during its start counts as a crash, too. But when a connection in the queue has waited
  * PATIENCE_USEC, such an instance counts as unable to start, and the stand-in refuses its
- * connections. */
+ * connections. The same applies to an instance that ends with an error soon after it is ready:
+ * Apache is ready before it has its threads. */
 #include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
@@ -44,8 +45,10 @@ Ending standin_judge(const EndingFacts *facts)
         const bool was_ready = facts->ready_usec > 0 && facts->ready_usec >= facts->start_usec;
         const uint64_t ran_usec = was_ready ? facts->end_usec - facts->ready_usec : 0;
 
-        if (!facts->is_loaded ||
-            (!was_ready && (!facts->is_killed || facts->waited_usec >= PATIENCE_USEC)))
+        const bool has_waited = facts->waited_usec >= PATIENCE_USEC;
+
+        if (!facts->is_loaded || (!was_ready && (!facts->is_killed || has_waited)) ||
+            (was_ready && !facts->is_killed && ran_usec < PATIENCE_USEC && has_waited))
                 return ENDING_NEVER_READY;
         if (ran_usec < LOOP_RAN_USEC && facts->last_stand_in_usec > 0 &&
             facts->end_usec - facts->last_stand_in_usec < LOOP_APART_USEC)
