@@ -11,6 +11,7 @@
 #include "ctl/show/output.h"
 #include "ctl/verbs.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define HELP_HINT "Try 'bellhopctl --help'."
 
@@ -132,6 +133,22 @@ static bool main_words_fit(const char *argument, int n)
         return n >= all - (argument[0] == '[') && (n <= all || strstr(argument, "..."));
 }
 
+static void main_refuse_option(const Option *option, const Verb *verb)
+{
+        Span list = span_from_string(option->verbs), word;
+        _cleanup_free_ char *names = NULL;
+
+        while (words_next(&list, &word)) {
+                char *more = text_format("%s%s%.*s", names ? names : "", names ? ", " : "",
+                                         (int)word.size, word.data);
+
+                free(names);
+                names = more;
+        }
+        output_error("--%s can be used with %s, but not with %s. " HELP_HINT, option->name,
+                     names ? names : option->verbs, verb->name);
+}
+
 static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
                                const bool given[static OPTIONS_MAX])
 {
@@ -144,6 +161,8 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
                 output_error("A verb is missing. " HELP_HINT);
         else if (!verb)
                 output_error("There is no verb '%s'. " HELP_HINT, words[0]);
+        else if (verb->run == verb_check && n == 2)
+                output_error("Write 'bellhopctl check --instance=%s'. " HELP_HINT, words[1]);
         else if (!fits)
                 output_error("Write 'bellhopctl %s%s%s%s'. " HELP_HINT, verb->name,
                              verb->argument ? " " : "", verb->argument ? verb->argument : "",
@@ -152,8 +171,7 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
                 return CTL_USAGE;
         for (size_t i = 0; i < n_options; i++)
                 if (given[i] && !option_is_for(&options[i], verb)) {
-                        output_error("--%s can be used with %s, not with %s. " HELP_HINT,
-                                     options[i].name, options[i].verbs, verb->name);
+                        main_refuse_option(&options[i], verb);
                         return CTL_USAGE;
                 }
         return verb->run(ctl, words + 1);

@@ -193,7 +193,7 @@ static int status_put_file(Status *status)
         else if (entry->instance && (entry->state == FLEET_OFF || !socket_there))
                 status_advise(status,
                               "Its hand-off socket is not started, so clients are refused: run "
-                              "'bellhopctl apply'");
+                              "'bellhopctl apply'. If this fails, 'bellhopctl check' shows why.");
         else if (entry->instance && status->fleet.router_error == 0 && entry->n_handoffs == UNKNOWN)
                 status_advise(status,
                               "The router does not know the instance yet: run 'bellhopctl apply'");
@@ -388,10 +388,10 @@ static void status_put_certificate(Status *status)
         char left[SHOWN_MAX], then[SHOWN_MAX];
         _cleanup_free_ char *shown =
                 text_format("%s%s%s", own.is_self_signed ? "self-signed, " : "",
-                            r == 0         ? "ends "
+                            r == 0         ? ends > now ? "ends " : ""
                             : r == -ENOENT ? ""
                                            : "not known: ",
-                            r == 0         ? show_left(ends, now, left)
+                            r == 0         ? ends > now ? show_left(ends, now, left) : "expired"
                             : r == -ENOENT ? "none, so no HTTPS"
                                            : strerror(-r));
 

@@ -62,7 +62,7 @@ static int usage_print(const Output *output, const UsedList *list)
         return table_print(&table);
 }
 
-static CtlStatus usage_show(const Ctl *ctl, const UsedList *list)
+static CtlStatus usage_show(const Ctl *ctl, const UsedList *list, const char *name)
 {
         Output output;
         int r = 0;
@@ -70,6 +70,9 @@ static CtlStatus usage_show(const Ctl *ctl, const UsedList *list)
         output_start(ctl, &output);
         if (list->n > 0 || output.json)
                 r = usage_print(&output, list);
+        else if (output.legend && name)
+                output_print("No figures of '%s' exist. 'bellhopctl list' shows all instances.\n",
+                             name);
         else if (output.legend)
                 output_print("No figures exist yet.\n");
         return output_done(&output, r < 0 ? output_no_memory() : CTL_FINE);
@@ -102,7 +105,7 @@ CtlStatus verb_usage(const Ctl *ctl, char *arguments[])
                                 : "See bellhop-usage(8).");
                 return CTL_FAILED;
         }
-        status = usage_show(ctl, &list);
+        status = usage_show(ctl, &list, arguments[0]);
         if (status == CTL_FINE && !list.runs) {
                 output_error("bellhop-usage is not running, so nothing is counted. Run: systemctl "
                              "start bellhop-usage.service");

@@ -123,6 +123,15 @@ static void pages_check_places(InstanceCheck *inst, const char *public_html)
                 pages_check_place(inst, home);
 }
 
+/* Advice for a document root that the user owns, but has no access to. NULL: another obstacle. */
+static const char *pages_open_root(const InstanceCheck *inst, const Access *access)
+{
+        return access->error == -EACCES && access->stat.st_uid == inst->user.uid &&
+                               strcmp(access->obstacle, inst->www) == 0
+                       ? "runuser --pty -u {name} -- chmod u+rx {file}"
+                       : NULL;
+}
+
 void check_document_root(InstanceCheck *inst)
 {
         char home[PATH_MAX];
@@ -140,8 +149,8 @@ void check_document_root(InstanceCheck *inst)
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_MISSING, inst->www, NULL,
                                  "the document root does not exist");
         else if (access.error < 0)
-                instance_add_closed(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, inst->www, NULL,
-                                    &access);
+                instance_add_closed(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, inst->www,
+                                    pages_open_root(inst, &access), &access);
         else if (access.stat.st_mode & S_IWOTH)
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_WRITABLE, inst->www, NULL,
                                  "everybody can write to it (mode %04o)",
