@@ -8,7 +8,7 @@ MISSING = "requests for missing files do not reach PHP"
 SECRETS = ".user.ini is never sent"
 PROGRAMS = ".cgi and .pl files are programs"
 OWNER = "links are followed only to files of the same owner"
-OPTIONS = OWNER + ", whatever Options -FollowSymLinks says"
+OPTIONS = OWNER + ", and Options -FollowSymLinks has no effect"
 ROUTER = "the router refuses a request with an invalid target"
 
 APACHE = {
