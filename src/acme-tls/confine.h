@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Unknown clients talk to bellhop-acme-tls, which runs as the same user as bellhop-acme. That
- * program has the keys of the accounts at certificate authorities. So bellhop-acme-tls uses
+/* bellhop-acme-tls serves unknown clients, and runs as the same user as bellhop-acme. But
+ * bellhop-acme has the keys of its accounts at certificate authorities. So bellhop-acme-tls uses
  * Landlock to deny itself access to the files and memory of bellhop-acme, also through /proc. */
 #pragma once
 

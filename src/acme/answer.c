@@ -57,8 +57,9 @@ void answer_find_value(const char *log, const char *key, char ret[static ANSWER_
 
 bool answer_is_absence(const char *log, const char *type)
 {
-        /* uacme writes these lines after its last attempt. Only the beginning of a line counts,
-         * because within a line, the authority may quote a customer's page. */
+        /* uacme writes one of these lines after its last attempt to reach the authority. Only the
+         * beginning of a line counts, because within a line, the authority may quote a customer's
+         * page. */
         static const char *const ends[] = {
                 "\nuacme: acme_get: curl_get failed\n",
                 "\nuacme: acme_post: curl_post failed\n",

@@ -16,7 +16,7 @@ typedef struct Caa {
 } Caa;
 
 /* Reads one record (flags, size of the tag, tag, value), and updates *caa. Ignores a record with
- * another tag. tag: "issue" or "issuewild"; own: the domain that means our authority in CAA records
+ * another tag. tag: "issue" or "issuewild"; own: the domain of our authority in CAA records
  * (CaaDomain=). */
 void answer_add_caa(Span record, const char *tag, const char *own, Caa *caa);
 

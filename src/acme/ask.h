@@ -7,7 +7,8 @@
 /*
  * Sends the question (a command in one line, and the data of the command, if any) to bellhop-cert,
  * and waits at most two minutes for the answer.
- * Returns 0 and the text of the answer, -ENOENT if there is no certificate or key, -EREMOTEIO and
- * the text of an error, or another negative errno. The caller frees the text.
+ * Returns 0; -ENOENT if there is no certificate or key; -EREMOTEIO if the answer is an error; or
+ * another negative errno. For 0 and -EREMOTEIO, sets *ret_text to the text of the answer or of the
+ * error, which the caller frees.
  */
 int acme_ask(const char *socket_path, const char *question, char **ret_text);

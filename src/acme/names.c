@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* To check a host, bellhop-acme writes a file as for a challenge of type http-01, but with a random
  * answer. Then it requests this answer from the host over HTTP, as the authority would do. If the
- * router sends the correct answer, the whole path works. */
+ * router sends the correct answer, the host leads to this machine. */
 #include <arpa/nameser.h>
 #include <fcntl.h>
 #include <ifaddrs.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds out, before an order is made, whether the authority will be able to see that a host leads
- * to this machine. Asks DNS and the host itself, and waits at most two minutes for each host. */
+/* Checks a host before bellhop-acme orders a certificate for it: the authority must be able to see
+ * that the host leads to this machine. Asks DNS and the host itself, and waits at most two
+ * minutes for each host. */
 #pragma once
 
 #include "config/acme-settings.h"

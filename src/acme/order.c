@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An order asks the authority for one certificate; the program uacme makes it. The folder
- * orders/NAME in the state directory contains the files of the last order for the instance NAME:
+ * An order asks a certificate authority for one certificate. The ACME client uacme makes the order.
+ * The folder orders/NAME in the state directory contains the files of the last order for the
+ * instance NAME:
  *
  *   request.csr        The certificate request.
  *   request-cert.pem   The certificate; uacme chooses this name.
@@ -385,8 +386,8 @@ static bool order_request_is_ours(const Order *order, X509_REQ *request)
         return good;
 }
 
-/* Writes only the parsed request to the file for uacme. In the text as received, uacme could find a
- * request other than the checked one. */
+/* Writes the parsed request to the file for uacme, not the text from bellhop-cert: in this text,
+ * uacme could find another request than the one that is checked here. */
 static bool order_write_request(Order *order, const char *text)
 {
         _cleanup_free_ char *path = order_path(order, "request.csr");
@@ -672,7 +673,7 @@ static bool order_write_plan(Order *order)
         return order_write_file(order, "plan", text);
 }
 
-/* Removes files of challenges, which the hook leaves if it is killed. */
+/* Removes the files of challenges that still exist because the hook was killed. */
 static void order_remove_challenges(const Order *order)
 {
         for (size_t i = 0; i < order->what->n_hosts; i++) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For each instance, the queue knows when bellhop-acme must next try to get or renew the
- * certificate. Due instances are tried in the order of these times, each in its own process. The
- * settings of an authority limit how many of its instances are tried at the same time, and how many
- * certificates are ordered from it in an hour. If an authority fails for two instances, it is
- * paused, and all its instances wait. Times are of CLOCK_REALTIME, because certificates expire by
- * this clock.
+ * certificate. At this time, the instance is due. The queue starts a process for each try, first
+ * for the instance that was due first. The settings of a certificate authority limit how many of
+ * these processes run for it at the same time, and how many certificates are ordered from it in an
+ * hour. If an authority fails for two instances, it is paused, and all its instances wait. Times
+ * are of CLOCK_REALTIME, because certificates expire by this clock.
  */
 #include <dirent.h>
 #include <openssl/evp.h>

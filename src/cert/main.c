@@ -4,7 +4,7 @@
  * can't read. systemd starts it for each connection, and passes the connection as standard input
  * and output. A connection carries one question: a line "VERB NAME ...", followed by the new
  * certificates if the verb is "install". The answer begins with a line: "ok", "absent", or "error"
- * and the reason. After the line "ok", "show" and "request" add the text that they return.
+ * and the reason. If the verb returns text (see below), the text follows the line "ok".
  *
  *   show NAME      Returns a line of two words, and the present certificate. The first word is
  *                  "signed" or "self-signed". The second word is "matches" if the certificate is
