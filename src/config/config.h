@@ -186,10 +186,10 @@ Config *config_free(Config *config);
 
 /*
  * Sets takes_others of each instance that is the default or has wildcards. Hosts in the files of
- * other instances are exceptions from such a route: b.a.example, for example, is an exception from
- * *.a.example. For each instance, sets "others" to a digest of these exceptions, or to 0 if there
- * are none. The digest changes when such a host is added or removed. without: the number of an
- * instance whose routes are ignored, or ROUTE_NONE to ignore none.
+ * other instances are exceptions from Default=yes and from wildcards: b.a.example, for example, is
+ * an exception from *.a.example. For each instance, sets "others" to a digest of these exceptions,
+ * or to 0 if there are none. The digest changes when such a host is added or removed. without: the
+ * number of an instance whose routes are ignored, or ROUTE_NONE to ignore none.
  */
 void config_digest_others(Config *config, uint32_t without);
 

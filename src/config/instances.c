@@ -181,8 +181,8 @@ static int instances_report_lost(Config *config, const Instance *instance, const
                            other.instance->name, other.file, other.line);
 }
 
-/* Returns the number in config of a kept instance. before: its number in old. Returns ROUTE_NONE if
- * the instance was not kept. */
+/* Returns the index of a kept instance in config->instances, or ROUTE_NONE if the instance was not
+ * kept. before: its index in old->instances. */
 static uint32_t instances_kept_as(const Config *config, const Config *old, uint32_t before)
 {
         const uint32_t number = before == ROUTE_NONE

@@ -29,6 +29,6 @@ typedef struct LineReader {
 /* Reads the next line that is neither empty nor a comment. */
 Line lines_next(LineReader *reader);
 
-/* Takes the next word from a list of words, which blanks separate. Returns false at the end of the
- * list. */
+/* Takes the next word from a list of words that are separated by blanks. Returns false at the end
+ * of the list. */
 bool words_next(Span *list, Span *ret_word);
