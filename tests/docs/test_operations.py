@@ -56,6 +56,15 @@ def test_a_site_is_down(box, step):
     assert "2 instances checked: 0 errors" in said and "bellhop-router.service" in said and "systemd" in said
 
 
+def test_a_site_is_slow(box, step):
+    box.shell("install -o alice -m 0 /dev/null /srv/www/alice/closed.html")
+    assert status_of(box, f"http://{ALICE}/closed.html") == "403"
+    box.wait_for("the error in the log", box.path("/var/log/bellhop/alice/error.log").exists)
+    box.path("/srv/www/alice/closed.html").unlink()
+    said = step("A site is slow")
+    assert "CPU%" in said and "alice - active" in said
+
+
 def test_a_visitor_is_refused(box, step):
     box.run("systemctl", "stop", "bellhop@alice.socket")
     assert status_of(box, f"http://{WWW}/") == "503"

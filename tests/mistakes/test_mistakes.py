@@ -185,6 +185,7 @@ MISTAKES = {
                               f"mkdir {WWW}; chown carol: {WWW}; systemctl try-restart bellhop@carol.service"),
     "document root of root": (f"chown root: {WWW}; chmod 0700 {WWW}", "document-root-unreadable",
                               "carol can't read it", f"chown carol: {WWW}"),
+    "document root closed": (f"chmod 0000 {WWW}", "document-root-unreadable", "mode 0000", ADVICE),
     "document root writable by all": (f"chmod 0777 {WWW}", "document-root-writable", "0777", ADVICE),
     "bad snippet": ("echo Frobnicate On > /etc/bellhop/sites/carol/x.conf",
                     "snippet-error", "Invalid command 'Frobnicate'", "rm /etc/bellhop/sites/carol/x.conf"),

@@ -65,8 +65,9 @@ COMMON = {f"--{name}" for name, _, verbs in OPTIONS if not verbs}
 
 @pytest.mark.parametrize("arguments, says", [
     ([], "A verb is missing."), (["frobnicate"], "no verb 'frobnicate'"), (["cert"], "Write 'bellhopctl cert NAME'."),
-    (["metrics", "x"], "Write 'bellhopctl metrics'."), (["--frob"], "unrecognized option '--frob'"),
-    (["metrics", "--strict"], "--strict can be used with check, not with metrics."),
+    (["metrics", "x"], "Write 'bellhopctl metrics'."), (["check", "alice"], "Write 'bellhopctl check --instance=alice'."),
+    (["--frob"], "unrecognized option '--frob'"),
+    (["metrics", "--strict"], "--strict can be used with check, but not with metrics."),
     (["export", "a", "b"], "Write 'bellhopctl export [NAME]'."), (["set", "alice"], "bellhopctl set alice --host=HOST"),
     (["set", "alice", "--memory-max=1"], "--memory-max=1 is not a size of 16M or more"),
     (["set", "alice", "--cpu-max=a"], "is not a percentage"), (["set", "alice", "--tasks-max=1.5"], "is not a number"),
@@ -75,7 +76,7 @@ COMMON = {f"--{name}" for name, _, verbs in OPTIONS if not verbs}
     (["add", "alice", "--host=a.example", "--wait"], "--wait can only be used with --acme"),
     (["add", "alice", "--host=a.example", "--tls=files", "--wait"], "--wait can only be used with --acme"),
     (["add", "alice", "--host=a.example", "--acme", "--wait", "--later"], "without --later"),
-    (["apply", "--acme=x"], "--acme can be used with add set, not with apply."),
+    (["apply", "--acme=x"], "--acme can be used with add, set, but not with apply."),
     (["--config"], "option '--config' requires an argument")])
 def test_wrong_usage(arguments, says):
     said = run(*arguments, status=2)

@@ -303,6 +303,14 @@ def test_stop_with_a_broken_configuration(instance):
         assert connection.recv(12) == b"HTTP/1.1 200"
 
 
+def test_server_that_ends_with_success_is_a_failure(instance):
+    """As a success, systemd would start it again and again, and the stand-in would not answer."""
+    assert serves(instance)
+    os.kill(instance.servers()[0], signal.SIGTERM)
+    assert instance.process.wait(handoff.TIMEOUT) == 1
+    assert "ended by itself (exit status 0)" in instance.errors()
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_end_of_the_server_is_that_of_the_instance(instance, number):
     """systemd and the stand-in judge by it."""

@@ -221,3 +221,17 @@ def test_program_that_is_killed(small):
     assert entry["oom_kills"] > 0 and entry["memory_max_bytes"] == 96 << 20
     assert "killed, because memory ran out" in findings(small, "carol")["oom-kill"]["what"]
     assert "OOM kills: 1 since it was started" in ctl(small, "status", "carol")
+
+
+def test_too_few_tasks_for_the_server(small):
+    """Apache ends with status 0 if it can't start its threads. Its clients must not wait for this again and again."""
+    unit = "bellhop@carol.service"
+    ctl(small, "set", "carol", "--tasks-max=16", "--memory-max=")
+    small.try_run("systemctl", "stop", unit)
+    assert small.run("curl", "-s", "-m", "30", "-o", "/dev/null", "-w", "%{http_code}", "--connect-to", "::127.0.0.1:",
+                     "http://carol.example/") == "503"
+    assert small.show(unit, "Result") == "exit-code"
+    assert "site-failed" in findings(small, "carol")
+    ctl(small, "set", "carol", "--tasks-max=")
+    small.run("systemctl", "restart", unit)
+    assert "carol" in small.curl("http://carol.example/")

@@ -30,7 +30,7 @@ static void test_judgement(void **state)
                 { { 1, 0, 100 * SEC, 50 * SEC, 101 * SEC, 99 * SEC, 0, "" }, ENDING_NEVER_READY },
                 { { 0, 0, 100 * SEC, 101 * SEC, 110 * SEC, 0, 0, "" }, ENDING_NEVER_READY },
                 { { 1, 0, 0, 0, 0, 0, 0, "" }, ENDING_NEVER_READY },
-                /* Ready once, whatever ended it and however long others wait. */
+                /* Ready once. */
                 { { 1, 0, 100 * SEC, 101 * SEC, 110 * SEC, 0, 0, "" }, ENDING_CRASH },
                 { { 1, 1, 100 * SEC, 101 * SEC, 110 * SEC, 109 * SEC, 60 * SEC, "" },
                   ENDING_CRASH },
@@ -38,6 +38,12 @@ static void test_judgement(void **state)
                 { { 1, 1, 100 * SEC, 101 * SEC, 101 * SEC + 1, 99 * SEC, 0, "" }, ENDING_CRASH },
                 { { 1, 1, 100 * SEC, 101 * SEC, 101 * SEC + 1, 100 * SEC, 0, "" },
                   ENDING_CRASH_LOOP },
+                /* Ready, but it ended with an error before it served a client that waits. */
+                { { 1, 0, 100 * SEC, 101 * SEC, 103 * SEC, 100 * SEC, 5 * SEC, "" },
+                  ENDING_NEVER_READY },
+                { { 1, 0, 100 * SEC, 101 * SEC, 103 * SEC, 100 * SEC, 4 * SEC, "" }, ENDING_CRASH },
+                { { 1, 0, 100 * SEC, 101 * SEC, 106 * SEC, 100 * SEC, 5 * SEC, "" }, ENDING_CRASH },
+                { { 1, 1, 100 * SEC, 101 * SEC, 103 * SEC, 100 * SEC, 5 * SEC, "" }, ENDING_CRASH },
                 /* Killed while it started. */
                 { { 1, 1, 100 * SEC, 50 * SEC, 101 * SEC, 0, 0, "" }, ENDING_CRASH },
                 { { 1, 1, 100 * SEC, 50 * SEC, 101 * SEC, 98 * SEC, 0, "" }, ENDING_CRASH },
