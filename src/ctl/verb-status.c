@@ -341,9 +341,9 @@ static char *status_show_acme(const Instance *instance, const AcmeState *acme, c
         return text_format("%sautomatic, from authority %s; %s%s%s",
                            instance->is_suspended ? "suspended, " : "", instance->acme, expiry,
                            acme->next > 0 ? "; next try " : "",
-                           acme->next == 0             ? ""
-                           : strcmp(left, "over") == 0 ? "now"
-                                                       : left);
+                           acme->next == 0                ? ""
+                           : strcmp(left, "expired") == 0 ? "now"
+                                                          : left);
 }
 
 static void status_put_acme(Status *status, const AcmeState *acme, bool is_known)

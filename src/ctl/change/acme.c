@@ -184,7 +184,8 @@ static CtlStatus acme_say_failure(const AcmeWait *wait)
         acme_say_hosts(now);
         output_error(
                 "bellhop-acme tries again %s. 'bellhopctl status %s' shows the result of that try.",
-                now->next > 0 ? show_left((time_t)now->next, time(NULL), left) : "by itself",
+                now->next > (uint64_t)time(NULL) ? show_left((time_t)now->next, time(NULL), left)
+                                                 : "by itself",
                 wait->name);
         return CTL_FAILED;
 }

@@ -110,7 +110,7 @@ const char *show_left(time_t then, time_t now, char ret[static SHOWN_MAX])
         const long left = (long)(then - now);
 
         if (then == 0 || left <= 0)
-                return strcpy(ret, then == 0 ? "-" : "over");
+                return strcpy(ret, then == 0 ? "-" : "expired");
         if (left < 2 * DAY)
                 (void)snprintf(ret, SHOWN_MAX, "in %ld hour%s", left / HOUR,
                                left / HOUR == 1 ? "" : "s");

@@ -20,7 +20,7 @@ const char *show_rate(double per_second, char ret[static SHOWN_MAX]);
 /* "now", "34s ago", "5min ago"; or "-" if the parameter "then" is 0. */
 const char *show_ago(time_t then, time_t now, char ret[static SHOWN_MAX]);
 
-/* "in 58 days", "in 7 hours", "over"; or "-" if the parameter "then" is 0. */
+/* "in 58 days", "in 7 hours", "expired"; or "-" if the parameter "then" is 0. */
 const char *show_left(time_t then, time_t now, char ret[static SHOWN_MAX]);
 
 /* "2026-10-05T07:12:03Z". */
