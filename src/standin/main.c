@@ -63,8 +63,8 @@ static int run(const char *instance)
                          "instance %s can't start (%s); its clients are refused for %d s, then the "
                          "next connection starts it again; see systemctl status bellhop@%s.service",
                          instance, facts.cause, (int)(STANDIN_PAUSE_USEC / 1000000), instance);
-                /* The stand-in and the router run as the same user, so getuid() is the user that
-                 * sends all hand-offs. */
+                /* Only the router's user may send connections to the hand-off socket. The stand-in
+                 * runs as the same user. */
                 return standin_run_consume(take_fd(handoff_fd), instance, facts.cause, getuid(),
                                            STANDIN_PAUSE_USEC);
         }

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* When the stand-in ends, systemd starts the instance again. If the instance was ready before it
- * ended, it can serve its queue, so the stand-in ends at once. If the instance crashed soon after
- * its start twice in a row, the stand-in pauses before it ends. A signal that kills the instance
- * during its start counts as a crash, too. But when a connection in the queue has waited
- * PATIENCE_USEC, such an instance counts as unable to start, and the stand-in refuses its
- * connections. The same applies to an instance that ends with an error soon after it is ready:
- * Apache is ready before it has its threads. */
+/* systemd starts the stand-in when an instance has failed, and starts the instance again when the
+ * stand-in ends. Meanwhile, connections wait in the queue, which is the hand-off socket.
+ *
+ * If the instance could not start, the stand-in refuses the connections in the queue. If the
+ * instance was ready before, or if a signal killed it while it started, a new start can serve the
+ * queue, so the stand-in ends at once. But if the instance crashed soon after its start twice in a
+ * row, the stand-in pauses before it ends.
+ *
+ * When the first connection in the queue has waited PATIENCE_USEC, the stand-in refuses the
+ * connections in two more cases: if a signal killed the instance while it started, and if the
+ * instance ended without a signal soon after it was ready. The second case is for Apache, which is
+ * ready before it has its threads. */
 #include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
@@ -25,12 +30,13 @@
 #define SYSTEMD_SERVICE   SYSTEMD ".Service"
 #define SYSTEMD_UNIT_PATH "/org/freedesktop/systemd1/unit"
 
-/* All answers of systemd must arrive within this time, because clients wait for them. systemd may
- * be busy with a daemon-reload of thousands of units, and systemd or D-Bus may hang. */
+/* All answers of systemd must arrive within this time. It is limited, because clients wait
+ * meanwhile, and systemd or D-Bus may hang. It is several seconds, because systemd may be busy with
+ * a daemon-reload of thousands of units. */
 #define ASK_USEC (5 * UINT64_C(1000000))
 
-/* A crash is part of a loop if it comes within LOOP_RAN_USEC after the instance became ready, and
- * within LOOP_APART_USEC after the end of the stand-in that ran for the crash before. */
+/* A crash is part of a loop if the instance was ready for less than LOOP_RAN_USEC, and the previous
+ * stand-in ended less than LOOP_APART_USEC before the crash. */
 #define LOOP_RAN_USEC   UINT64_C(1000000)
 #define LOOP_APART_USEC (2 * UINT64_C(1000000))
 

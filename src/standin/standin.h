@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* systemd starts the stand-in when an instance has failed. The stand-in asks systemd how the
  * instance ended, because no customer can forge the answer of systemd. If the instance could not
- * start, the stand-in refuses the connections in its queue, which is the hand-off socket. Otherwise
- * these connections would start the instance again and again, and their clients would wait. */
+ * start, the stand-in refuses the connections in the queue, which is the hand-off socket. If they
+ * stayed there, they would start the instance again and again, and their clients would wait. */
 #pragma once
 
 #include <stdbool.h>
@@ -39,8 +39,8 @@ Ending standin_judge(const EndingFacts *facts);
 /* How long clients are refused. Each refusal over HTTP has the same time in Retry-After:. */
 #define STANDIN_PAUSE_USEC (5 * UINT64_C(1000000))
 
-/* Refuses all present and new connections in the queue of the hand-off socket for pause_usec, then
- * ends. The status of the stand-in shows cause, the reason why the instance can't start. sender_uid
- * is the same as in bellhop_receive(). */
+/* For pause_usec, refuses all connections in the queue, and new ones as they arrive. The status of
+ * the stand-in shows cause, the reason why the instance can't start. sender_uid is the same as in
+ * bellhop_receive(). */
 int standin_run_consume(int handoff_fd, const char *instance, const char *cause, uid_t sender_uid,
                         uint64_t pause_usec);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Formats and parses the files in which bellhop-usage keeps its counts. There is one file for each
- * month. It has an account, the counts of the month, for each instance. bellhopctl reads these
- * files, too. Makes no system calls. */
+ * month. It has one account for each instance: a line with the counts of this month. bellhopctl
+ * reads these files, too. Makes no system calls. */
 #pragma once
 
 #include "config/lines.h"
@@ -18,8 +18,8 @@
 #define ACCOUNT_UNKNOWN UINT64_MAX
 
 /* The usage of one instance in one month. The fields group, group_nsec, reporter and n_reported are
- * the last seen state: they show what is already counted, so only the increase since then is added.
- */
+ * the last seen state: which counters of the instance were read last, and their values. When a
+ * counter has grown, only the increase is added. */
 typedef struct Account {
         char name[ACCOUNT_NAME_MAX];
         uint64_t sent, received; /* bytes */
@@ -31,7 +31,8 @@ typedef struct Account {
                              to 0 */
 } Account;
 
-/* An open connection. Its account already contains the bytes in sent and received. */
+/* An open connection. The account with this name already contains the bytes in sent and received.
+ */
 typedef struct OpenConnection {
         uint64_t cookie;
         char name[ACCOUNT_NAME_MAX];

@@ -12,13 +12,14 @@
 #define INFO_LEAST (offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t))
 
 /* The bits of TCP states, as in the kernel's include/net/tcp_states.h. TIME_WAIT, CLOSE, LISTEN and
- * NEW_SYN_RECV are left out, because sockets in these states have no figures. */
+ * NEW_SYN_RECV are left out, because the kernel has no figures (bytes sent and received) for them.
+ */
 #define STATE_BITS                                                                           \
         ((1U << 1) | (1U << 2) | (1U << 3) | (1U << 4) | (1U << 5) | (1U << 8) | (1U << 9) | \
          (1U << 11))
 
-/* Takes size bytes from the front of rest. Also removes the padding that follows up to a multiple
- * of four bytes, if there is any. */
+/* Takes size bytes from the front of rest. Also removes the padding after these bytes, if any: it
+ * fills them up to a multiple of four. */
 static bool diag_take(Span *rest, size_t size, Span *ret)
 {
         Span filling;

@@ -5,7 +5,7 @@
 
 #include "util/span.h"
 
-/* The netlink groups in which the kernel reports TCP connections that end, as a bit mask:
+/* The bit mask of the netlink groups in which the kernel reports ends of TCP connections:
  * SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY. ListenNetlink= of bellhop-usage.socket
  * has the same number. */
 #define DIAG_GROUPS 5

@@ -14,10 +14,10 @@
  * SLICE. */
 static const char *const inner[] = { "bellhop-network.slice/", "" };
 
-/* Where the processor time of a unit is: cgroup v2, and two forms of cgroup v1. `slice` is the
- * folder that contains the groups of units, and `file` is the file with the processor time in the
- * folder of a group. In this file, the number follows the text `before`, and its unit is `nsec`
- * nanoseconds. */
+/* Where the kernel shows the processor time of a systemd unit: one row for cgroup v2, and one for
+ * each of two layouts of cgroup v1. `slice` is the folder that contains the control groups of
+ * units, and `file` is the file with the processor time in the folder of a group. In this file, the
+ * number follows the text `before`; multiplied by `nsec`, it is in nanoseconds. */
 static const struct {
         const char *slice, *file, *before;
         uint64_t nsec;
@@ -70,8 +70,8 @@ static int group_read_at(size_t place, int slice, const char *unit, uint64_t *re
         return group_read_number(place, folder, ret_nsec);
 }
 
-/* Finds the row of places whose folder `slice` exists on this machine, and opens that folder.
- * *ret_place is the index of this row. */
+/* Opens the first folder `slice` in the table places that exists on this machine. *ret_place is the
+ * index of its row. */
 static int group_open_slice(size_t *ret_place)
 {
         for (size_t i = 0; i < ELEMENTSOF(places); i++) {

@@ -11,9 +11,11 @@
 #include "util/open-regular.h"
 #include "util/text.h"
 
-/* The ledger forgets a connection that the kernel has not listed for this number of ticks. It does
- * not forget it earlier, because the kernel stops listing a connection that was reset, but still
- * reports its end when the instance closes it. */
+/* usage/ledger.h explains ticks, owners and orphans. */
+
+/* The ledger forgets a connection that the kernel has not listed for this number of ticks. The
+ * number is large, because the kernel stops listing a connection that was reset, but still reports
+ * its end when the instance closes it. */
 #define TICKS_UNSEEN 60
 /* The ledger forgets an orphan after this number of ticks. Usually, the router reports the owner of
  * a connection before the connection ends, but it may have to wait for room in the socket of
@@ -339,9 +341,10 @@ static void ledger_name_month(time_t now, char ret[static MONTH_NAME_MAX])
         (void)strftime(ret, MONTH_NAME_MAX, "%Y-%m", gmtime_r(&now, &tm));
 }
 
-/* Takes over kept, an account from a file. If the account in memory has a last seen state (see
- * Account), keeps that state, because it is newer: this happens if the clock was set back to the
- * month of the file. The state in kept is useless if it is from another boot. */
+/* Replaces an account in memory by kept, the same account in a file. If the clock was set
+ * back to the month of this file, the account in memory already has a last seen state (see
+ * Account). This state stays, because it is newer. The state in kept is useless if it is from
+ * another boot. */
 static void ledger_take_account(Account *account, const Account *kept, bool is_same_boot)
 {
         const Account seen = *account;

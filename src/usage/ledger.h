@@ -29,10 +29,11 @@ typedef struct Ledger {
         uint64_t n_missed; /* accounts and connections for which there was no room */
 } Ledger;
 
-/* Locks dir, and reads the file of this month in it. If this file does not exist, reads the file of
- * the newest month. boot is the id of this boot. Returns 0, -EBUSY if another process has the lock,
- * -EBADMSG if the file is damaged, or another negative errno. Before the call, set accounts_max and
- * open.max, and zeros in all other fields. */
+/* Locks dir, and reads the file of this month in it. If this file does not exist, takes only the
+ * open connections and the last seen states (see Account) from the file of the newest month. boot
+ * is the id of this boot. Returns 0, -EBUSY if another process has the lock, -EBADMSG if the file
+ * is damaged, or another negative errno. Before the call, set accounts_max and open.max, and zeros
+ * in all other fields. */
 int ledger_open(Ledger *ledger, const char *dir, const char *boot, time_t now);
 void ledger_done(Ledger *ledger);
 
@@ -44,11 +45,11 @@ void ledger_use_socket(Ledger *ledger, uint64_t socket);
 /* Marks the figures of the month as incomplete, because something could not be counted. */
 void ledger_lose(Ledger *ledger);
 
-/* Records that the connection with this cookie belongs to the instance. At the hand-off, the
- * connection had received at least n_received bytes. */
+/* Records that the connection with this cookie (SO_COOKIE) belongs to the instance. At the
+ * hand-off, the connection had received at least n_received bytes. */
 void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name, uint64_t n_received);
-/* Count the bytes in a message of the kernel: ledger_see() for an open connection, and ledger_end()
- * for a connection that has ended. */
+/* Add the bytes that a message of the kernel reports: ledger_see() for an open connection, and
+ * ledger_end() for a connection that has ended. */
 void ledger_see(Ledger *ledger, const DiagMessage *message);
 void ledger_end(Ledger *ledger, const DiagMessage *message);
 

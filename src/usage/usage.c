@@ -2,10 +2,10 @@
 /*
  * The figures of a connection are the bytes that it has sent and received. However a connection
  * ends, the kernel sends a message with its figures. At each tick (every minute by default),
- * bellhop-usage also asks the kernel for the figures of open connections. The router reports the
- * instance of a connection before it closes its own descriptor of the connection. So this report
- * usually arrives before the kernel's message about the end. If the report comes later, the ledger
- * keeps the figures until then.
+ * bellhop-usage also asks the kernel for the figures of open connections. The kernel sends its
+ * message only when all descriptors of the connection are closed, and the router reports the
+ * instance of a connection before it closes its own descriptor. So this report usually arrives
+ * first. If it comes later, the ledger keeps the figures until then.
  */
 #include <inttypes.h>
 #include <linux/netlink.h>
@@ -32,8 +32,8 @@
 #define ANSWER_MAX  65536
 #define ANSWER_MSEC 1000
 
-/* The least time between two reads of messages about connections that have ended. To wake up takes
- * longer than to read a message, so it is better to read several at once. Meanwhile, the messages
+/* The least time between two reads of messages about connections that have ended. Waking up takes
+ * longer than reading a message, so it is better to read several at once. Meanwhile, the messages
  * wait in the socket, which has room for thousands. */
 #define ENDS_USEC    UINT64_C(20000)
 #define ENDS_BATCHES 64

@@ -29,7 +29,7 @@ bool address_peer(int fd, Address *ret);
 bool address_parse_ip(const char *text, bool v4, struct in6_addr *ret);
 
 /* Parses "192.0.2.7", "192.0.2.7:443", "2001:db8::7" and "[2001:db8::7]:443". Returns false for any
- * other text, and for 0.0.0.0 and "::": an instance with one of them as its address would get every
+ * other text, and for 0.0.0.0 and "::": an instance with one of them in Address= would get every
  * connection. */
 bool address_parse(Span in, Address *ret);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Waits until a certain file appears in a folder. Such a file can be the answer of a process to a
- * signal. */
+/* Waits until a certain file appears in a folder, for example when a process answers a signal by
+ * writing that file. */
 #pragma once
 
 #include <stdint.h>

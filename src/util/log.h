@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes log lines, one for each event. If stderr leads to the journal, a line goes there, with its
- * fields. Otherwise it goes to stderr, with its level in front. util/journal.h says what happens to
- * lines that can't be sent at once. Only code in folders with a main.c writes log lines. All other
- * code returns results to its caller, so no event is logged twice. mod_bellhop logs through Apache.
+ * LogFields. Otherwise it goes to stderr, with its level in front. util/journal.h says what happens
+ * to lines that can't be sent at once. Only code in folders with a main.c writes log lines. All
+ * other code returns results to its caller, so no event is logged twice. mod_bellhop logs through
+ * Apache.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Sends messages to systemd, as sd_notify(3) does, but without waiting: PID 1 may be busy or hang,
- * and any program on the machine can fill its queue. If the queue is full, a status is dropped,
- * because a newer status will follow. Messages that make systemd act are kept until there is room:
- * WATCHDOG=1, the last RELOADING=1, and the last READY=1 or STOPPING=1. */
+ * and any program on the machine can fill the queue of its socket. If the queue is full, a status
+ * is dropped, because a newer status will follow. Messages that make systemd act are kept until
+ * there is room: WATCHDOG=1, the last RELOADING=1, and the last READY=1 or STOPPING=1. */
 #pragma once
 
 #include <stdbool.h>
