@@ -20,8 +20,8 @@ bool inheritance_take(Inheritance *ret)
         page_fd = inherit_take(&inherited, PAGE_FD_NAME, AF_UNSPEC, 0, -1);
         ret->bell = inherit_take(&inherited, PAGE_BELL_NAME, AF_UNSPEC, 0, -1);
         ret->lines_fd = inherit_take(&inherited, PAGE_LINES_NAME, AF_UNIX, SOCK_DGRAM, -1);
-        /* The descriptor of nginx's configuration stays open, because nginx reads it again after a
-         * SIGHUP. */
+        /* Takes the descriptor of nginx's configuration, so that inherit_done() does not close it:
+         * nginx reads its configuration again after a SIGHUP. */
         (void)inherit_take(&inherited, PAGE_CONF_NAME, AF_UNSPEC, 0, -1);
         inherit_done(&inherited);
         if (ret->bell < 0)

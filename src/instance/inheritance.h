@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Functions for bellhop's modules in Apache and nginx. They take the descriptors that
- * bellhop-instance passes to a server, and report to bellhop-instance that the server is ready. */
+/* Functions for bellhop's modules in Apache and nginx. They take the descriptors that the
+ * supervisor (bellhop-instance) passes to a server, and report to the supervisor that the server is
+ * ready. */
 #pragma once
 
 #include <stdbool.h>

@@ -8,8 +8,8 @@
 #include "instance/lines.h"
 #include "util/cleanup.h"
 
-/* Room for the longest line. The kernel limits this number to net.core.wmem_max (208 KiB) and then
- * doubles it. */
+/* The size of the socket's send buffer, which has room for the longest line. The kernel limits this
+ * size to net.core.wmem_max (208 KiB), and then doubles it. */
 #define LINES_SEND_BYTES (2 * LINES_BYTES_MAX)
 
 int lines_connect(int sockets_fd)

@@ -5,7 +5,7 @@
 
 #define LINES_SOCKET "lines"
 
-/* Longer lines are truncated. The limit in rsyslog.conf is higher. */
+/* Longer lines are truncated. The limit in conf/rsyslog.conf is higher. */
 #define LINES_BYTES_MAX (192 * 1024)
 
 /* The longest time that a server waits for room in the socket. */

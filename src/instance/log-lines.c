@@ -117,9 +117,10 @@ static Sent log_lines_send(LinesKind kind, int level, const char *text, size_t s
         const struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
         ssize_t sent;
 
-        /* Usually writev(2) sends the line, and SO_SNDTIMEO limits its wait. sendmsg(2) is slower:
-         * seccomp filters of the sandbox examine its arguments, which takes longer than the rest of
-         * this function. */
+        /* Usually writev(2) sends the line, and SO_SNDTIMEO limits its wait. If bellhop-log hangs,
+         * sendmsg(2) sends the line without a wait. sendmsg(2) is slower, because seccomp filters
+         * of the sandbox examine its arguments.
+         */
         do
                 sent = waits ? writev(lines_fd, iov, 2)
                              : sendmsg(lines_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Facilities of syslog(3), which rsyslog.conf uses to distinguish access lines from error lines. */
+/* Facilities of syslog(3), which bellhop-log (conf/rsyslog.conf) uses to distinguish access lines
+ * from error lines. */
 typedef enum LinesKind {
         LINES_ACCESS = 16,  /* local0 */
         LINES_ERROR = 17,   /* local1 */
@@ -28,8 +29,8 @@ void log_lines_init(const char *instance);
  * connection to bellhop-log; negative: none. The caller keeps fd. */
 void log_lines_use(int fd);
 
-/* Writes a line. text: size bytes, and then a NUL. is_file: true sends the line to bellhop-log, or
- * to the journal if bellhop-log does not listen; false sends it to the journal. level: of
+/* Writes a line. text: size bytes, and then a NUL. is_file: whether to send the line to
+ * bellhop-log. If not, or if bellhop-log does not listen, the line goes to the journal. level: of
  * syslog(3). Returns false if the line went to the journal. Several threads may call this at the
  * same time. */
 bool log_lines_write(LinesKind kind, int level, const char *text, size_t size, bool is_file);
@@ -41,8 +42,8 @@ void log_lines_join(unsigned number);
 
 /* Adds an access line to the buffer. Use it only for lines that bellhop-log writes to a file.
  * log_lines_flush() sends all gathered lines together, which saves system calls and most of the
- * work of bellhop-log. A line that does not fit into the buffer is sent at once. Call both
- * functions only in processes with one thread. Returns false if the line was sent at once. */
+ * work of bellhop-log. Call both functions only in processes with one thread. If the line is larger
+ * than the buffer, or this process has no buffer, sends the line at once, and returns false. */
 bool log_lines_gather(const char *text, size_t size);
 void log_lines_flush(void);
 

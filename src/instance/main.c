@@ -25,7 +25,8 @@
 #include "util/text.h"
 
 /* --reload waits at most for this time, which is longer than a server may take to become ready. If
- * TimeoutStartSec= of the unit is shorter, systemd ends the wait earlier. */
+ * TimeoutStartSec= of the unit, which also limits ExecReload=, is shorter, systemd ends the wait
+ * earlier. */
 #define RELOAD_WAIT_USEC UINT64_C(60000000)
 
 static const char help[] =
@@ -107,9 +108,9 @@ typedef struct Reload {
         State state;
 } Reload;
 
-/* Returns whether the reload that our signal requested has ended, or a negative errno. The
- * supervisor publishes the time at which its last reload began. If this time is before our signal,
- * it belongs to an earlier reload. */
+/* Returns whether the reload that this program has requested by SIGHUP has ended, or a negative
+ * errno. The supervisor publishes the time at which its last reload began. If this time is before
+ * the SIGHUP, it belongs to an earlier reload. */
 static int look_for_end(void *userdata)
 {
         Reload *reload = userdata;
@@ -171,8 +172,8 @@ static int inherit_handoff_socket(const char *instance)
                           "'systemctl restart bellhop@%s.socket'",
                           instance);
         /* SO_LOCK_FILTER forbids filters on the socket. Otherwise a program of the customer could
-         * set a filter that drops all hand-offs, and the router would get no error. A new socket
-         * would not help at once: on Linux 6.18, hand-offs were still dropped long after systemd
+         * set a filter that drops all hand-offs, and the router would get no error. Not even a new
+         * socket would help soon: on Linux 6.18, hand-offs were still dropped long after systemd
          * had made one. */
         (void)setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));
         return fd;

@@ -103,12 +103,12 @@ static void nginx_write_server(FILE *out, const Context *context, const Site *si
                 fprintf(out, "        ssl_reject_handshake on;\n");
         fprintf(out, "        server_name %s;\n", site->host ? site->host : "_");
         if (!context->is_suspended) {
-                /* The http block sets the main document root: nginx allows only one "root" in a
-                 * server block, and a snippet may set it. */
+                /* nginx allows only one "root" in a server block, and a snippet may set it. So the
+                 * main document root is set in the http block. */
                 if (site->host && site->has_www)
                         fprintf(out, "        root %s;\n", site->www);
-                /* nginx uses the first "location" pattern that matches, so the customer's files
-                 * come first. */
+                /* nginx uses the first "location" pattern that matches, so the customer's snippets
+                 * are included first. */
                 fprintf(out, "        include %s/sites/%s/*.conf;\n", dir, context->instance);
                 fprintf(out, "        include %s/sites/%s/*.nginx;\n", dir, context->instance);
                 fprintf(out, "        include %s/nginx/server.conf;\n", dir);
@@ -136,8 +136,8 @@ static void nginx_write_http(FILE *out, const Context *context, const Config *co
         if (!context->is_suspended) {
                 fprintf(out, "    root %s;\n", main.www);
                 /* With this setting, nginx follows a symbolic link only if the link and its target
-                 * have the same owner, even if the link is a document root. So the customer's links
-                 * can't lead to files of root or of other customers. */
+                 * have the same owner, even if the link is the document root of a host. So the
+                 * customer's links can't lead to files of root or of other customers. */
                 fprintf(out, "    disable_symlinks if_not_owner from=%s;\n", main.www);
                 fprintf(out, "    include %s/sites/%s/*.http;\n", dir, context->instance);
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* nginx can't take the name and the hosts of an instance from variables. So bellhop-instance writes
- * the part of nginx's configuration that depends on the name and the hosts. This part includes the
- * files in the folder nginx of context->config_dir. */
+ * the part of nginx's configuration that depends on the name and the hosts. It includes the other
+ * parts: the files in the folder config_dir/nginx, and the customer's snippets. */
 #pragma once
 
 #include "instance/context.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The processes of a server count their connections in the page (page.h), because the server's own
- * counts are not reliable. For example, the event MPM of Apache updates its scoreboard only when a
- * timeout queue is due, so a process that looks idle may have connections. Each process writes only
- * to its own cache line, and the supervisor adds up the counts. */
+ * counts are not reliable. For example, the event MPM of Apache updates its scoreboard only when it
+ * looks for connections that have timed out, so a process that looks idle may have connections.
+ * Each process writes only to its own cache line, and the supervisor adds up the counts. */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdalign.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A page of memory that the supervisor shares with the processes of a server. The processes count
- * their connections in the page, each process in its own slot. They receive hand-offs only while
- * the gate, a flag in the page, is open (not barred). A connection is "in hand" from just before a
- * process receives it until a worker takes it. To wake the supervisor, the processes "ring the
- * bell": they write to an eventfd(2).
+ * The "page": memory that the supervisor (bellhop-instance) shares with the processes of a server.
+ * The processes count their connections in the page, each process in its own slot. They receive
+ * hand-offs only while the gate, a flag in the page, is open (not barred). A connection is "in
+ * hand" from just before a process receives it until a worker takes it. To wake the supervisor, the
+ * processes "ring the bell": they write to an eventfd(2).
  *
  * The customer can write to the page, so nothing outside the instance trusts it. Only page_new()
  * and page_open() can fail or allocate memory. No function logs or locks.
@@ -47,11 +47,11 @@ void page_free(Page *page);
 
 /* Call it once, in the parent of the server's receiving processes. bell: an eventfd(2). The bell
  * rings at the first change of the page after page_listen(), and when a process joins. While the
- * gate is barred, the bell also rings each time a connection is no longer in hand. */
+ * gate is barred, the bell also rings each time a worker takes a connection. */
 void page_use(Page *page, int bell);
 /* Call it once in each receiving process. Takes a slot for the process. */
 void page_join(pid_t pid);
-/* Call it in the parent or the supervisor after a process has ended in any way. Counts the
+/* Call it in the parent or the supervisor after a process has ended or crashed. Counts the
  * connections of the process as ended. */
 void page_leave(Page *page, pid_t pid, uint64_t now_usec);
 
@@ -67,8 +67,8 @@ void page_ended(uint64_t now_usec);
 /* Counts an answered request. */
 void page_requested(void);
 
-/* Publishes the value of Instance.others (config/config.h) that the server has read. Call it in the
- * server, before the server reports that it is ready. */
+/* Tells the supervisor the value of Instance.others (config/config.h) that the server has read.
+ * Call it in the server, before the server reports that it is ready. */
 void page_set_others(Page *page, uint64_t others);
 uint64_t page_others(const Page *page);
 

@@ -22,8 +22,8 @@
 #define ENDS_MOST 5
 #define SOON_USEC UINT64_C(2000000)
 
-/* PHP-FPM's own variable for an inherited socket: descriptor 3 is the socket of `listen` in
- * fpm.conf. Descriptor 4 is the `error_log` in fpm.conf. */
+/* This environment variable tells PHP-FPM that descriptor 3 is the socket of `listen` in fpm.conf.
+ * Descriptor 4 is the `error_log` in fpm.conf. */
 #define FPM_SOCKETS "FPM_SOCKETS=/dev/fd/3=3"
 /* The empty name before the colon stands for PHP's default folder of .ini files. */
 #define FPM_INI "PHP_INI_SCAN_DIR=:" BELLHOP_CONFIG_DIR "/php"
@@ -46,8 +46,9 @@ static char *php_find_program(const Context *context)
                 return strdup(context->php_program);
         if (glob(BELLHOP_PHP_FPM, GLOB_NOSORT, NULL, &all) != 0)
                 return NULL;
-        /* glob(3) also finds dangling links, so access(2) checks each path. Such links may exist if
-         * the machine has no mail server: /usr/sbin of the instance then consists of links. */
+        /* glob(3) also finds dangling links, so access(2) checks each path. If the machine has no
+         * mail server, /usr/sbin of the instance is a folder of links to the machine's programs,
+         * and such a link remains when its program is removed. */
         for (size_t i = 0; i < all.gl_pathc; i++)
                 if (access(all.gl_pathv[i], F_OK) == 0 &&
                     (!newest || strverscmp(all.gl_pathv[i], newest) > 0))
@@ -151,8 +152,8 @@ static void php_open(Php *php)
 
 /* --- the log, which PHP-FPM does not write itself: it would wait for a journald that hangs --- */
 
-/* Writes to the log file if possible, because the journal uses 8 MB for each user who has a line in
- * it. Returns false if the line must go to the journal. */
+/* If possible, sends the line to bellhop-log, which writes it to a file: the journal uses 8 MB for
+ * each user who has a line in it. Returns false if the line must go to the journal. */
 static bool php_log_to_file(const Php *php, const char *line, size_t size)
 {
         char head[64];

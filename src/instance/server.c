@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server reports with sd_notify(3) that it is ready. The supervisor makes a socket for each
- * server to receive this report. Before the report, Apache may not have set its signal handlers.
+ * A server reports with sd_notify(3) that it is ready. For each server, the supervisor makes a
+ * socket that receives this report. Before the report, Apache may not have set its signal handlers.
  * Without them, SIGWINCH (its graceful stop) has no effect, and other signals kill it.
  *
  * At its stop signal, a server may drop connections that it has received but that no worker has
@@ -25,7 +25,7 @@
 #include "util/text.h"
 
 /* The longest time to wait for workers to take the connections that the server has already
- * received. Workers usually need microseconds for this, but a suspended worker must not keep the
+ * received. Workers usually need microseconds for this, but a worker that hangs must not keep the
  * instance from ending. */
 #define DRAIN_USEC UINT64_C(5000000)
 

@@ -75,8 +75,8 @@ void server_leave(Server *server, uint64_t now_usec, uint64_t deadline_usec);
  * than the old one. */
 void server_hurry(Server *server, uint64_t deadline_usec);
 
-/* Ends the server now, with all its connections. If it does not end, it is killed some seconds
- * later. */
+/* Sends the server the signal to end at once, with all its connections. If it has not ended some
+ * seconds later, server_step() kills it. */
 void server_cut(Server *server, uint64_t now_usec);
 
 /* Takes the next step of an ending server if the step is due, and makes the server reap its

@@ -9,9 +9,10 @@
  * the old one keeps running, so the instance survives a failed reload.
  *
  * A stop bars the server's gate (page.h), so that the server receives no more hand-offs, and ends
- * the server. Hand-offs in the queue of the hand-off socket wait for the next start of the unit.
- * But systemd starts a unit again only after its processes have ended. So while the old server
- * finishes a slow download, another server of the same supervisor serves new connections.
+ * the server. systemd starts a unit again only after all its processes have ended. So while the old
+ * server finishes a slow download, another server of the same supervisor serves new connections.
+ * Hand-offs that no server receives wait in the queue of the hand-off socket for the next start of
+ * the unit.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -323,8 +324,8 @@ static void supervisor_lose(Supervisor *supervisor, Server *server, uint64_t now
 {
         const uint64_t n_open = supervisor->gone.n_open;
 
-        /* The gate is barred because remaining processes of the server could still receive
-         * hand-offs until systemd ends them. */
+        /* Bars the gate: otherwise, remaining processes of the server could still receive hand-offs
+         * until systemd ends them. */
         page_bar(server->page, true);
         page_add(server->page, &supervisor->gone);
         if (supervisor->gone.n_open > n_open)
@@ -466,8 +467,8 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
             supervisor->current->is_ready)
                 supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
         /* The report comes first, because after it, the next change of a page rings the bell
-         * (page.h). So if a page changes after the decisions below, this function runs again and
-         * decides anew. */
+         * (page.h). So if a page changes after the decisions below, this function runs and decides
+         * again. */
         next = supervisor_report(supervisor, now);
         if (!supervisor_is_stopping(supervisor))
                 next = supervisor_earlier(next, supervisor_reload(supervisor, now));

@@ -5,8 +5,8 @@
 
 #include "instance/context.h"
 
-/* Sets up the fence (confine.h), starts the server, and returns when the instance is idle, must
- * stop, or its server has ended. The caller has blocked SIGCHLD, SIGTERM, SIGINT and SIGHUP, and
- * keeps the hand-off socket. Logs errors. Returns the waitpid(2) status with which the process must
- * end, or a negative errno. */
+/* Sets up the fence (confine.h), and runs the instance. Returns after the instance has become idle
+ * or was stopped, or after its server has ended. The caller has blocked SIGCHLD, SIGTERM, SIGINT
+ * and SIGHUP, and keeps the hand-off socket. Logs errors. Returns the waitpid(2) status with which
+ * the process must end, or a negative errno. */
 int supervisor_run(Context *context);

@@ -5,7 +5,8 @@
 #include "instance/verdict.h"
 #include "util/text.h"
 
-/* The record separator and the unit separator of ASCII, which harmless text does not contain. */
+/* The record separator and the unit separator of ASCII, which text_make_harmless() replaces in the
+ * fields of a record. */
 #define BEGIN '\x1e'
 #define NEXT  '\x1f'
 

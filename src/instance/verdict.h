@@ -33,7 +33,7 @@ typedef struct Verdict {
         char *what;
 } Verdict;
 
-/* Replaces characters in verdict->file and verdict->what that could harm a terminal, and then
+/* In verdict->file and verdict->what, replaces the characters that could harm a terminal. Then
  * writes a record. */
 void verdict_write(FILE *out, const Verdict *verdict);
 
