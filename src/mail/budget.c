@@ -110,7 +110,7 @@ int budget_find(Budget *budget, const char *name, uid_t uid)
         for (size_t i = 0; i < budget->n_sites; i++) {
                 if (strcmp(budget->sites[i].name, name) != 0)
                         continue;
-                /* The counts of another uid are of an earlier customer with this name. */
+                /* If the uid differs, the counts are of an earlier customer with this name. */
                 if (uid != 0 && budget->sites[i].uid != uid)
                         budget->sites[i] = site;
                 return (int)i;
@@ -143,8 +143,8 @@ BudgetVerdict budget_charge(Budget *budget, int number, const MailLimits *limits
         BudgetSite *site = &budget->sites[number];
 
         /* Only the charge of a message can begin a new hour or day. For a recipient, the parameter
-         * now is the time when the message began, which may be in an earlier hour. A change back to
-         * that hour would set the counts to 0. */
+         * now is the time when the message began, which may be in an earlier hour: budget_turn()
+         * would go back to that hour, and set the counts to 0. */
         if (is_recipient) {
                 if (site->recipients_in_day >= limits->recipients_per_day)
                         return BUDGET_RECIPIENTS;

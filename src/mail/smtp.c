@@ -171,8 +171,8 @@ unsigned smtp_parse_reply(Span line, bool *ret_is_last)
 #define MARK_BYTES strlen(SMTP_MARK)
 
 /* While a line may still be the field SMTP_MARK, it is not written. If no colon follows the name,
- * the line is not this field, and is written after all, with at most this number of the blanks that
- * follow the name. */
+ * the line is not this field, and is written after all. If blanks follow the name, at most this
+ * number of them are written. */
 #define BLANKS_MAX 8
 
 static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)
@@ -261,8 +261,8 @@ static uint8_t *smtp_put_end_of_line(SmtpBody *body, uint8_t *out)
 /*
  * A sequence that ends a message for one mail server, but not for another, could hide a second
  * message inside the first. So a dot ends the message only if CR LF comes before and after it. LF
- * alone becomes CR LF, and CR alone becomes a blank. This function also removes the doubled dots;
- * smtp_put() adds them again.
+ * alone becomes CR LF, and CR alone becomes a blank. In SMTP, the sender adds a dot before a dot at
+ * the start of a line. This function removes the added dot, and smtp_put() adds it again.
  */
 static uint8_t *smtp_body_step(SmtpBody *body, uint8_t *out, uint8_t c)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The part of SMTP (RFC 5321) that bellhop-mail uses with customers' programs and with the
- * machine's mail server. bellhop-mail does not forward commands, line ends, or dots at the start of
- * lines, but writes its own. Makes no system calls. */
+ * machine's mail server. bellhop-mail does not copy commands, line ends, or the dots that SMTP adds
+ * at the start of lines, but writes its own. Makes no system calls. */
 #pragma once
 
 #include "util/span.h"
@@ -70,8 +70,9 @@ typedef struct SmtpBody {
 /* The largest number of bytes that smtp_body_read() writes when it reads n bytes. */
 #define SMTP_BODY_ROOM(n) ((n)*3 + 64)
 
-/* Reads a piece of a message. At the end of the message, it stops, and body->place becomes
- * SMTP_END. Writes the piece as it is sent: with CR LF at the end of each line, dots doubled, and
- * without fields SMTP_MARK. Removes the read bytes from *in. Returns the number of bytes written.
+/* Reads a piece of a message. Stops at the end of the message, and sets body->place to SMTP_END.
+ * Writes the piece to out as it is sent to the mail server: with CR LF at the end of each line,
+ * dots at the start of lines doubled, and without fields SMTP_MARK. Removes the read bytes from
+ * *in. Returns the number of bytes written.
  */
 size_t smtp_body_read(SmtpBody *body, Span *in, uint8_t out[]);
