@@ -298,8 +298,8 @@ static size_t metrics_next_instance(const MetricsSource *source, const MetricsCu
         return low;
 }
 
-/* Writes a metric of instances, until exposition has at least the given number of bytes. Returns
- * false if some instances are not written yet. */
+/* Writes the values of a metric, instance by instance, until exposition has at least the given
+ * number of bytes. Returns false if some instances are not written yet. */
 static bool metrics_write_instances(const Metric *metric, const MetricsSource *source,
                                     MetricsCursor *cursor, Exposition *exposition, size_t bytes)
 {

@@ -58,7 +58,7 @@ typedef struct Metrics {
         uint64_t reloads[RELOAD_RESULT_COUNT];
         uint64_t loaded_nsec; /* when the router began to read the configuration in force, since
                                  1970 */
-        /* The router sets the fields from here on each time before the metrics are written. */
+        /* The router sets the following fields each time before it writes the metrics. */
         uint64_t log_lines_lost;
         uint64_t pending[PENDING_STATES];
         uint64_t pending_max;
@@ -82,7 +82,7 @@ typedef struct InstanceMetrics {
         uint64_t late_starts;
         uint64_t latency_nsec;
         uint64_t last_nsec; /* CLOCK_MONOTONIC of the last hand-off, 0: none yet */
-        /* The router sets the fields from here on each time before the metrics are written. */
+        /* The router sets the following fields each time before it writes the metrics. */
         uint64_t waiting;
         uint64_t last_sec; /* time of the last hand-off, since 1970 */
 } InstanceMetrics;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nginx opens a socket for each listening structure (ngx_listening_t) that has no descriptor. So
- * ngx_bellhop_module gives each structure from the configuration a descriptor that never becomes
- * readable. The module adds one structure, which has the hand-off socket. After nginx has put this
- * structure into the event loop, the module replaces the read handler of the structure. nginx
- * itself watches the socket, and wakes one worker at a time, as for any listening socket. For each
- * connection that it receives, the module uses the structure from the configuration whose port is
- * the local port of the connection.
+ * nginx opens a socket for each listening structure (ngx_listening_t) that has no descriptor. To
+ * prevent this, ngx_bellhop_module gives each structure from the configuration a descriptor that
+ * never becomes readable. The module adds one structure, which has the hand-off socket. After nginx
+ * has put this structure into the event loop, the module replaces the read handler of the
+ * structure. nginx itself watches the socket, and wakes one worker at a time, as for any listening
+ * socket. For each received connection, the module looks in the configuration for the structure
+ * with the local port of the connection.
  */
 #include <pwd.h>
 #include <signal.h>
@@ -36,8 +36,8 @@
  * have their turn. */
 #define RECEIVED_PER_WAKE 16
 
-/* If the gate is barred (see instance/page.h), or if a worker has no place for another client, the
- * worker does not watch the hand-off socket for this time. */
+/* How long a worker does not watch the hand-off socket after it has found that the gate is barred
+ * (see instance/page.h), or that it has no place for another client. */
 #define BARRED_MSEC 1
 #define FULL_MSEC   50
 
@@ -58,9 +58,9 @@ static struct Inbox {
         LogLimit limit;
 } inbox = { .fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
 
-/* The pause in which this worker does not watch the hand-off socket. When nginx reuses a
- * connection, it clears the connection's events, so the timer needs an event that belongs to no
- * connection. */
+/* The pause in which this worker does not watch the hand-off socket. The timer is an event that
+ * belongs to no connection of nginx, because nginx clears the events of a connection when it reuses
+ * the connection. */
 static struct InboxPause {
         ngx_connection_t unused; /* nginx's debug log shows its descriptor */
         ngx_event_t timer;
@@ -115,8 +115,8 @@ static ngx_listening_t *inbox_find_listening(sa_family_t family, in_port_t port)
         return NULL;
 }
 
-/* Chooses the listening structure for a connection. The configuration has ports 80 and 443, but the
- * public sockets may have other ports. */
+/* Chooses the listening structure for a connection. The configuration has ports 80 and 443. For any
+ * other port of the public sockets, the choice depends on whether the client speaks TLS. */
 static ngx_listening_t *inbox_choose(int fd, const struct bellhop_handoff *handoff,
                                      const ngx_sockaddr_t *local)
 {
@@ -194,7 +194,7 @@ static void inbox_serve(int fd_consume, const struct bellhop_handoff *handoff)
         ngx_connection_t *connection;
         ngx_listening_t *listening;
 
-        /* This fails if the client has already left, which is normal. */
+        /* getpeername(2) fails if the client has already left, which is normal. */
         if (getpeername(fd, &peer.sockaddr, &peer_size) < 0 ||
             getsockname(fd, &local.sockaddr, &local_size) < 0)
                 return;
@@ -294,8 +294,8 @@ static ngx_msec_t inbox_receive(bool *ret_more)
         int fd, r;
 
         *ret_more = false;
-        /* Without a place for another client, the worker does not receive: connections wait in the
-         * queue, but a received connection would be lost. */
+        /* If there is no place for another client, the worker does not receive, so that connections
+         * wait in the queue. A received connection would be lost. */
         if (!inbox_has_place())
                 inbox_make_place();
         if (!inbox_has_place())
@@ -497,8 +497,9 @@ static void inbox_notify_ready(void)
 
         if (!inbox.inheritance.notify_socket)
                 return;
-        /* Blocks the signals that stop nginx, because nginx sets its signal handlers only a moment
-         * later. Then nginx handles the signals that have arrived meanwhile. */
+        /* After the report, the supervisor may stop nginx, but nginx sets its signal handlers only
+         * a moment later. So the signals are blocked until then, and nginx handles those that have
+         * arrived meanwhile. */
         sigemptyset(&signals);
         sigaddset(&signals, SIGQUIT);
         sigaddset(&signals, SIGTERM);

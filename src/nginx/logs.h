@@ -10,9 +10,9 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-/* Replaces nginx's error log. Call this each time that nginx has read its configuration. Keeps the
- * pointer instance, so this string must exist as long as the cycle. If are_files is true, lines go
- * to bellhop-log(8), which writes files; otherwise they go to the journal. */
+/* Replaces nginx's error log. Call this each time that nginx has read its configuration. instance:
+ * this string must exist as long as cycle. If are_files is true, lines go to bellhop-log(8), which
+ * writes files; otherwise they go to the journal. */
 void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files);
 
 /* Call this in a worker, before its first request. The worker then collects the lines of each round
