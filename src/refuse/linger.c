@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* If not all of the client's bytes were read, close(2) sends a reset, which can destroy the reply
- * in transit (RFC 9112 section 9.6). So this file reads and discards these bytes. It never waits.
- */
+/* A refused client gets a reply. If unread bytes of the client are left at close(2), the kernel
+ * sends a reset, which can destroy the reply on its way (RFC 9112 section 9.6). So this file reads
+ * and discards the client's bytes. No function waits for them. */
 #include <assert.h>
 #include <sys/socket.h>
 

@@ -19,8 +19,8 @@ typedef struct LingerQueue {
 
 int linger_init(LingerQueue *queue, sd_event *event, size_t max);
 
-/* Sends the last reply to a client, and discards everything that the client sends. Owns fd from now
- * on. */
+/* Sends a reply to a client, discards everything that the client still sends, and later closes the
+ * connection. Owns fd from now on. */
 void linger_reply_consume(LingerQueue *queue, int fd, const char *reply, size_t size);
 
 /* Does the same as linger_reply_consume(), with the reply that refuse_reply() makes for the reason.

@@ -81,7 +81,8 @@ size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol, uint8_t
                     char ret[static REFUSE_REPLY_MAX])
 {
         const Refusal *refusal = &refusals[reason];
-        /* A TLS record: type alert, version, length 2, level fatal, description. */
+        /* A TLS record with an alert: record type, version, length of the alert, level (fatal),
+         * description. */
         const uint8_t record[] = { 21, 3, 3, 0, 2, 2, alert > 0 ? alert : refusal->alert };
         const bool later = refusal->status[0] == '5' && reason != REFUSE_SUSPENDED;
         int n;

@@ -23,8 +23,8 @@ typedef enum RefuseReason {
 /* Returns the name that the reason has in logs and metrics. */
 const char *refuse_reason_name(RefuseReason reason);
 
-/* Returns an explanation of the reason with this name for an administrator, or NULL if no reason
- * has this name. */
+/* Returns a text that explains the reason with this name to an administrator. Returns NULL if no
+ * reason has this name. */
 const char *refuse_reason_cause(const char *name);
 
 /* Whether the reason concerns one instance. If so, each refusal is also counted for this instance.

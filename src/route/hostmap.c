@@ -51,8 +51,8 @@ static uint64_t hostmap_hash_step(uint64_t hash, char c)
         return (hash ^ (uint8_t)c) * UINT64_C(0x100000001b3);
 }
 
-/* The low bits of FNV depend little on the last hashed bytes, which are the first bytes of the
- * name. This function mixes all bits, because the low ones choose the slot. */
+/* The low bits of FNV-1a depend only on the low bits of the hashed bytes. This function mixes all
+ * bits, because the low ones choose the slot. */
 static uint64_t hostmap_hash_finish(uint64_t hash)
 {
         hash ^= hash >> 32;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A route leads from a host or a local address to an instance. The number of an instance is its
- * index in Config.instances. A HostMap is built once, and is then read-only. All hosts in it come
- * from files that root writes, so no attacker can choose hosts whose hashes collide, and the hash
- * needs no secret key.
+ * index in Config.instances. A HostMap contains routes. It is built once, and is then read-only.
+ * All hosts in it come from files that root writes, so no attacker can choose hosts whose hashes
+ * collide, and the hash needs no secret key.
  *
  * An exact host wins over a wildcard. Among wildcards, the longest suffix wins. "*.suffix" matches
  * one or more labels before the suffix, as Apache's ServerAlias does, and never the suffix itself.
@@ -13,8 +13,7 @@
 #include "route/hostname.h"
 #include "util/address.h"
 
-/* A field for the number of a route has this value if there is no route. A field for the number of
- * an instance has it if there is no instance. */
+/* This value, instead of the number of a route or of an instance, means that there is none. */
 #define ROUTE_NONE UINT32_MAX
 
 typedef struct HostMap HostMap;
@@ -22,10 +21,10 @@ typedef struct HostMap HostMap;
 HostMap *hostmap_new(void);
 HostMap *hostmap_free(HostMap *map);
 
-/* Add a route. The parameter host is a canonical host, or "*." and a canonical suffix. The caller
- * chooses the number origin, and hostmap_route() returns it with the route. These functions return
- * 0, -ENOMEM, or -EEXIST if the map already has this host or address; *ret_other is then the origin
- * of the existing route. */
+/* Add a route. The parameter host is a canonical host, or "*." and a canonical suffix. The
+ * parameter origin is any number, such as that of a line in a file; hostmap_route() returns it with
+ * the route. These functions return 0, -ENOMEM, or -EEXIST if the map already has this host or
+ * address; *ret_other is then the origin of the existing route. */
 int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t origin,
                      uint64_t *ret_other);
 int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance, uint64_t origin,

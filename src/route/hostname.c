@@ -29,8 +29,9 @@ static bool hostname_has_valid_labels(const char *name)
         }
 }
 
-/* No top-level domain consists only of digits. Resolvers treat a name whose last label is such a
- * number as an IPv4 address ("127.1", "2130706433"): see "ends in a number" in the URL standard. */
+/* No top-level domain consists only of digits. If the last label of a name does, resolvers treat
+ * the name as an IPv4 address ("127.1", "2130706433"): see "ends in a number" in the URL standard.
+ */
 static bool hostname_ends_in_number(const char *name, size_t length)
 {
         while (length > 0 && text_is_digit((uint8_t)name[length - 1]))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Makes the canonical form in which a host is compared, stored and logged: lower case, no trailing
- * dot, no port, A-labels only. A label has 1 to 63 letters, digits, '-' and '_', and a host at most
- * 253 bytes (RFC 1123 section 2.1, and the underscore, which browsers and Apache accept). An
- * address is not a host. Pure. */
+ * dot, no port, only ASCII (international names as "xn--..."). A label has 1 to 63 letters, digits,
+ * '-' and '_', and a host at most 253 bytes (RFC 1123 section 2.1, and the underscore, which
+ * browsers and Apache accept). An address is not a host. Pure. */
 #pragma once
 
 #include "util/span.h"
