@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* This file counts only the pending connections of each source: see source.h. For the other two
- * limits, the router counts all pending connections, and each outlet (see outlet.h) counts the
- * connections that wait in it. */
+/* For PendingMaxPerSource=, this file counts the pending connections of each source (see source.h).
+ * It does not count for PendingMax= and PendingMaxPerInstance=: the router counts all pending
+ * connections, and each outlet (see outlet.h) counts the connections that wait in it. */
 #include <assert.h>
 #include <errno.h>
 #include <sys/param.h>
@@ -18,8 +18,8 @@ void admission_set(Admission *admission, const RouterSettings *settings, size_t 
         admission->pending_max = settings->pending_max;
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
                 return;
-        /* Half of the descriptors are for pending connections. The other half is for refused
-         * connections, which may stay open for a moment (see refuse/linger.h). */
+        /* Half of the remaining descriptors are for pending connections. The other half is for
+         * refused connections, which may stay open for a moment (see refuse/linger.h). */
         room = limit.rlim_cur > n_descriptors + 2 ? (limit.rlim_cur - n_descriptors) / 2 : 1;
         admission->pending_max = MIN(room, settings->pending_max);
 }

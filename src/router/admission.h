@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Enforces PendingMax=, PendingMaxPerSource= and PendingMaxPerInstance=, and logs when a limit is
- * reached. A connection is pending while it waits for bytes or for its outlet (see outlet.h). */
+ * reached. A connection is pending while it waits for bytes or for its outlet (see outlet.h). The
+ * source of a connection is the network of its client (see source.h). */
 #pragma once
 
 #include "router/outlet.h"

@@ -255,8 +255,8 @@ static void conn_count_handed_off(Conn *conn, Outlet *outlet, const struct bellh
                 router->metrics.challenges[CHALLENGE_TLS - 1]++;
                 return;
         }
-        /* The last argument is a lower limit of the received bytes: at least one byte has arrived,
-         * unless the local address alone decided the route. */
+        /* The last argument is the least number of bytes that have arrived: one, or zero if the
+         * local address alone decided the route. */
         tally_note(&router->tally, conn->fd, outlet->name,
                    handoff->reason != BELLHOP_REASON_ADDRESS);
         metrics_count_handoff(&router->metrics, &outlet->metrics, handoff,
@@ -509,7 +509,8 @@ void conn_store_all(Router *router)
         if (n == 0 || router->notify.fd < 0)
                 return;
         if (stored && fds) {
-                /* Connections that wait for their outlet come first, because they arrived first. */
+                /* Connections that wait for their outlet come first, because they usually arrived
+                 * before those that still wait for bytes. */
                 const size_t n_waiting = conn_store_queue(&router->waiting, fds, stored);
 
                 (void)conn_store_queue(&router->sniffing, fds + n_waiting, stored + n_waiting);

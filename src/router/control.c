@@ -109,8 +109,8 @@ static void control_put_text(Exposition *answer, const char *status, const char 
                 body ? text : "");
 }
 
-/* Answers the question to which instance a connection would go. Resolves no names, and starts no
- * instance. */
+/* Tells the client which instance would get the connection that the query describes. Resolves no
+ * names, and starts no instance. */
 static void control_put_route(const ControlSocket *control, Exposition *answer, Span query,
                               bool body)
 {

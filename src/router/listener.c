@@ -20,9 +20,10 @@
  * the router sleeps. */
 #define EVENTS (EPOLLIN | EPOLLET)
 
-/* A connection gets its listener's seal when its handshake ends, perhaps on another processor, and
- * enters the listener's queue a little later. So a connection may lack the seal if it was accepted
- * within this time after the listener was sealed, or was in the queue at the end of this time. */
+/* A connection gets its listener's seal when its handshake ends, and enters the listener's queue a
+ * little later. So connections without a seal may enter the queue even after the listener was
+ * sealed, but only within this time. At its end, only connections that are already in the queue may
+ * lack a seal. */
 #define SETTLE_USEC (1 * UINT64_C(1000000))
 
 /* Returns the number of waiting connections, which is tcpi_unacked of a listening socket. With this

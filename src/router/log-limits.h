@@ -30,7 +30,8 @@ void log_limits_write(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, 
                       LogFields fields, const char *format, ...)
         __attribute__((format(printf, 5, 6)));
 
-/* Whether a line may be written now. If the fields are expensive to make, call this function first,
- * then make the fields, and call log_full(). */
+/* Whether a line may be written now. If a part of the line is expensive to make, call this function
+ * first, and if it returns true, make the line and call log_full(). If lines of this kind were left
+ * out, this function itself writes a line with these fields that says how many. */
 bool log_limits_pass(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
                      const LogFields *fields);

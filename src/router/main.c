@@ -63,8 +63,8 @@ static void take_pending(Router *router, int fd, const char *name)
 }
 
 /* Takes the stored descriptors (see store.h) in the order of the numbers in their names, because
- * systemd may pass them in another order. In this order, the earliest deadlines come first, so each
- * connection goes to the end of its queue. */
+ * systemd may pass them in any order. By these numbers, the connections of each queue are in the
+ * order of their deadlines, so each of them goes to the end of its queue. */
 static void take_connections(Router *router, Inherited *inherited)
 {
         char name[STORE_NAME_MAX];

@@ -26,10 +26,10 @@
 #define IN_FLIGHT_LOW  UINT64_C(16)
 #define IN_FLIGHT_HIGH UINT64_C(512)
 
-/* The number of bytes of SO_SNDBUF that a datagram takes if it has a descriptor and a host of usual
- * length. If the hosts are longer, fewer datagrams fit. outlet_bound() halves the number of bytes
- * for all datagrams, because the kernel doubles the value that setsockopt(2) sets: see socket(7).
- */
+/* A hand-off is a datagram with a descriptor and a host. It takes this number of bytes of SO_SNDBUF
+ * if the host is of usual length. If the hosts are longer, fewer hand-offs fit. outlet_bound()
+ * halves the number of bytes for all hand-offs, because the kernel doubles the value that
+ * setsockopt(2) sets: see socket(7). */
 #define DATAGRAM_CHARGE 768
 
 /* Increments a counter of the instance, and the sum of this counter for all instances. */
@@ -141,9 +141,9 @@ int outlet_shared_init(OutletShared *shared)
         return starts_init(&shared->starts, shared->event, &hooks);
 }
 
-/* All descriptors in transit count against one RLIMIT_NOFILE (unix(7), ETOOMANYREFS). Half of this
- * limit is divided among instances, so that instances that receive nothing can't prevent others
- * from receiving. */
+/* The descriptors in transit to all instances together count against the router's RLIMIT_NOFILE
+ * (unix(7), ETOOMANYREFS). Half of this limit is divided among instances, so that instances that
+ * receive nothing can't prevent others from receiving. */
 void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances)
 {
         uint64_t share = IN_FLIGHT_HIGH;
@@ -238,7 +238,7 @@ static int outlet_connect(Outlet *outlet)
 
 /* Disconnects from a socket that was replaced. If a process of the instance holds the old socket
  * open, a restart of the socket's unit does not disconnect the outlet. While the old socket is
- * open, no other file gets its inode, so the new socket always has another one. */
+ * open, no other file gets its inode, so the new socket always has another inode. */
 static void outlet_leave_old(Outlet *outlet)
 {
         const uint64_t now = event_now(outlet->shared->event);
@@ -276,7 +276,7 @@ static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int
 }
 
 /* Sets the timer to try again. A timer is necessary because no event occurs when other instances
- * receive, or when a new socket replaces a full one. */
+ * receive their hand-offs, or when a new socket replaces a full one. */
 static void outlet_retry(const OutletShared *shared, uint64_t usec)
 {
         int enabled = SD_EVENT_OFF;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A reload has its own thread, which reads files and the user database, and accesses no data of the
- * router. A process that sends SIGHUP gets no answer, so the router writes the time at which a
- * reload began, and its result, to a file. The program in ExecReload= sends this signal, and waits
- * for the result of a reload that began later. Type=notify-reload, which systemd has since version
- * 253, would also wait, but can't report failure. */
+ * router. The signal SIGHUP requests a reload. A signal gets no answer, so the router writes the
+ * time at which a reload began, and its result, to a file. The program in ExecReload= sends SIGHUP,
+ * and waits for the result of a reload that began later. Type=notify-reload, which systemd has
+ * since version 253, would also wait, but can't report failure. */
 #include <assert.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -59,8 +59,8 @@ const char *reload_note(const Reload *reload)
         return reload->note;
 }
 
-/* Replaces the bytes that systemd does not accept in a status, or that would end the line: the note
- * may quote a value from a file, and the value may have any bytes. */
+/* The note may quote a value from a file, and the value may have any bytes. Replaces the bytes that
+ * systemd does not accept in a status, and those that would end the line TEXT= in RELOAD_FILE. */
 static void reload_clean_note(Reload *reload)
 {
         for (char *c = reload->note; *c; c++)

@@ -121,10 +121,10 @@ static void router_set_limits(Router *router)
         outlet_shared_set(&router->outlet_shared, &config->router, config->n_instances);
 }
 
-/* Fills the array outlets, which has an element for each instance of config, the new configuration.
- * Moves each outlet, with its socket and its waiting connections, to the index that its instance
- * has in config. Frees an outlet if config does not have its instance. When the router ends,
- * outlets and config are NULL. */
+/* config is the new configuration. Fills the array outlets, which has an element for each instance
+ * of config. Moves each outlet, with its socket and its waiting connections, to the index that its
+ * instance has in config. Frees an outlet if config does not have its instance. When the router
+ * ends, outlets and config are NULL. */
 static void router_move_outlets(Router *router, Outlet **outlets, const Config *config)
 {
         for (size_t i = 0; router->outlets && i < router->config->n_instances; i++) {

@@ -42,8 +42,7 @@ struct Router {
 };
 
 /* Reads the configuration. challenges_dir is the folder of pending ACME challenges (see
- * challenge/challenge.h). The strings must outlive the router. If a step fails, logs the name of
- * the step. */
+ * challenge/challenge.h). The strings must outlive the router. Logs its errors. */
 int router_init(Router *router, const char *config_dir, const char *runtime_dir,
                 const char *challenges_dir);
 
@@ -55,8 +54,8 @@ void router_set_control_consume(Router *router, int fd);
  * conn_resume_consume(). */
 void router_seal(Router *router);
 
-/* Notifies systemd that the router is ready, and serves until a signal ends the router. If a step
- * fails, logs the name of the step. */
+/* Notifies systemd that the router is ready, and serves until a signal ends the router. Logs its
+ * errors. */
 int router_run(Router *router);
 void router_done(Router *router);
 

@@ -72,6 +72,6 @@ bool starts_sent(Starts *starts, Start *start);
 /* Call this function when the instance may have received hand-offs. */
 void starts_look(Starts *starts, Start *start);
 
-/* Releases the instance's slot, or its place in the queue. Call this function when the instance
- * gets no hand-offs for now. */
+/* Releases the instance's slot, or its place in the queue. Call this function when there is no
+ * hand-off to send to the instance, or when it can't be sent. */
 void starts_forget(Starts *starts, Start *start);

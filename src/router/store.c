@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The router sends its pending connections, with their data, into a socket pair, and gives systemd
- * only the reading end of the pair to store. If systemd stored thousands of connections one by one,
- * it would compare each of them with all others, which takes seconds. It would also pass the names
- * of all of them in one environment variable, which execve(2) refuses above 128 KiB. */
+/* When the router ends, it sends its pending connections, with their data, into a socket pair, and
+ * gives systemd only the reading end of the pair to store. If systemd stored thousands of
+ * connections one by one, it would compare each of them with all others, which takes seconds. It
+ * would also pass the names of all of them in one environment variable, which execve(2) refuses
+ * above 128 KiB. */
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reports to bellhop-usage which connection belongs to which instance, several connections in one
- * message. Never waits: reports that can't be sent are counted, and their number is sent later. */
+ * message. Never waits: while bellhop-usage does not receive messages, up to TALLY_MAX reports are
+ * kept. Further reports are lost, but they are counted, and their number is sent later. */
 #pragma once
 
 #include <systemd/sd-event.h>
