@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhop-seal PROGRAM [ARGUMENT...]: seals the inherited listening sockets, drops the privilege
- * that this requires, and becomes PROGRAM. So the router never has the privilege. A connection that
- * is older than its listener's seal needs its own seal. The first connection, which has started the
- * router, is always such a connection. bellhop-seal accepts these connections without reading from
- * them, and the router inherits them under a separate name.
+ * bellhop-seal PROGRAM [ARGUMENT...]: seals the inherited listening sockets (see seal.h), drops the
+ * privilege that this requires, and becomes PROGRAM. So the router never has the privilege. A
+ * connection that is older than its listener's seal needs its own seal. The first connection, which
+ * has started the router, is always such a connection. bellhop-seal accepts these connections
+ * without reading from them, and the router inherits them under a separate name.
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>

@@ -193,8 +193,8 @@ static bool http_take_fields(Head *h)
                 if (!http_take(h, TOKEN, &name))
                         return false;
                 /* A line without a field name must be the empty line that ends the head. Anything
-                 * else is a mistake, such as obs-fold (RFC 9112 section 5.2): with it, one parser
-                 * may find a Host field where another finds none. */
+                 * else is malformed, also a line that continues the previous field (obs-fold, RFC
+                 * 9112 section 5.2): there, one parser may find a Host field, and another none. */
                 if (name.size == 0)
                         return reader_expect_text(&h->in, "\r\n");
                 if (!reader_expect_text(&h->in, ":") || !http_take(h, VALUE, &value) ||
@@ -210,8 +210,8 @@ static bool http_parse(Head *h)
         if (!http_skip_empty_lines(h) || !http_take(h, TOKEN, &h->method) ||
             !reader_check(&h->in, h->method.size > 0) || !reader_expect_text(&h->in, " "))
                 return false;
-        /* Without TLS, HTTP/2 begins with this preface, for which the method PRI is reserved (RFC
-         * 9113 section 3.4). The host comes later, compressed by HPACK, so the router can only
+        /* Without TLS, HTTP/2 begins with a preface that looks like a request with the method PRI
+         * (RFC 9113 section 3.4). The host comes later, compressed by HPACK, so the router can only
          * answer that a host is missing. */
         if (span_equals(h->method, "PRI")) {
                 h->host_demanded = true;

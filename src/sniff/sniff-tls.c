@@ -13,9 +13,9 @@
 #define HANDSHAKE_CLIENT_HELLO 1
 #define HANDSHAKE_HEADER_SIZE  4
 
-/* The limits are those of RFC 8446 section 4.1.2 and of OpenSSL. The shortest hello has one cipher
- * suite, one compression method and no extensions; the longest has 34 + 33 + 2 + 65534 + 256 + 2 +
- * 65535 bytes. */
+/* Limits of RFC 8446 section 4.1.2 and of OpenSSL for the size of a hello. The shortest hello has
+ * one cipher suite, one compression method and no extensions; the longest has 34 + 33 + 2 + 65534 +
+ * 256 + 2 + 65535 bytes. */
 #define VERSION_RANDOM_SIZE (2 + 32)
 #define HELLO_SIZE_MIN      (VERSION_RANDOM_SIZE + 1 + 2 + 2 + 1 + 1)
 #define HELLO_SIZE_MAX      131396
@@ -74,8 +74,8 @@ static bool tls_open_record(Cursor *c)
                tls_check(c, size <= RECORD_SIZE_MAX, SNIFF_RECORD_OVERFLOW);
 }
 
-/* Takes size bytes of the message, and skips record headers between them. Copies them, unless `to`
- * is NULL. */
+/* Takes size bytes of the message, and skips record headers between them. Copies the bytes to `to`,
+ * unless it is NULL. */
 static bool tls_take(Cursor *c, size_t size, uint8_t *to)
 {
         Span part;
@@ -111,9 +111,10 @@ static bool tls_take_uint(Cursor *c, size_t size, uint32_t *ret)
         return tls_take(c, size, bytes) && span_take_uint(&s, size, ret);
 }
 
-/* The least input size that can complete the hello: the announced size of the open record, the rest
- * of the message, and the headers of the fewest records that can hold this rest. The caller waits
- * for this size, so a hello of n records of one byte costs O(log n) calls, not O(n). */
+/* Returns the least input size that can complete the hello. The open record must be complete. If
+ * the message goes on after it, the input needs this rest of the message, too, and the headers of
+ * the fewest records that can hold the rest. The caller waits for this size, so a hello of n
+ * records of one byte costs O(log n) calls, not O(n). */
 static size_t tls_need(const Cursor *c, size_t input_size)
 {
         size_t beyond = c->message_left > c->record_left ? c->message_left - c->record_left : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds protocol and host in the first bytes of a connection, which stay unread. The functions are
  * pure, and expect hostile bytes. Every call starts from the first byte. The caller limits the
- * number of bytes: if need_bytes is larger than this limit, the caller can refuse the connection at
- * once. */
+ * number of bytes: if a parser needs more bytes than this limit, the caller can refuse the
+ * connection at once. */
 #pragma once
 
 #include "handoff/bellhop.h"
