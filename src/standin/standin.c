@@ -205,8 +205,8 @@ uint64_t standin_waited_usec(int handoff_fd)
         return (now - header.accepted_nsec) / 1000;
 }
 
-/* The router has not examined the first bytes of a connection that it routed by the local address,
- * so this function examines them. */
+/* Finds the protocol in which to refuse a connection. The router has already found it, unless it
+ * routed the connection by the local address. */
 static enum bellhop_protocol standin_find_protocol(int fd, const struct bellhop_handoff *handoff)
 {
         uint8_t first[16];

@@ -24,9 +24,9 @@
 #define USEC_PER_SEC UINT64_C(1000000)
 
 /* BATCH: the largest number of messages in one read. END_MAX: the room for the kernel's message
- * about the end of a connection, which has about 400 bytes. ANSWER_MAX: the buffer for one read of
- * the kernel's answer to a request by sock_diag(7). ANSWER_MSEC: the longest wait for such a read.
- */
+ * about the end of a connection, which has about 400 bytes. ANSWER_MAX: the size of the buffer for
+ * one read of the kernel's answer to a request by sock_diag(7). ANSWER_MSEC: the longest wait for
+ * such a read. */
 #define BATCH       64
 #define END_MAX     1024
 #define ANSWER_MAX  65536

@@ -101,7 +101,7 @@ size_t text_distance(Span a, Span b)
 
 /* --- displayed text --- */
 
-/* Code points that are invisible, or change the text around them. */
+/* Code points that are invisible, change the text around them, or are unassigned or private. */
 static const struct {
         uint32_t first, last;
 } text_hidden[] = {
