@@ -314,8 +314,8 @@ static void supervisor_lose_current(Supervisor *supervisor, uint64_t now)
                   WIFSIGNALED(status) ? "signal" : "exit status",
                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
                   supervisor->next ? "; the server that a reload started replaces it" : "");
-        /* Apache ends with 0 if it cannot start its threads. As a success, this would make systemd
-         * start the instance again and again for the same waiting clients. */
+        /* Apache ends with status 0 if it can't start its threads. If the supervisor also ended
+         * with 0, systemd would start the instance again and again for the same waiting clients. */
         if (!supervisor->next)
                 supervisor_end(supervisor, status == 0 ? W_EXITCODE(EXIT_FAILURE, 0) : status);
 }

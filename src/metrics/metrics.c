@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The value of a label is a word of this file, a reason to refuse a connection, or the name of a
- * configured instance. So no client can add a time series. */
+/* Each value of a label is a constant or the name of a configured instance, so no client can add a
+ * time series. */
 #include <inttypes.h>
 #include <stdarg.h>
 
