@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A route leads from a host or a local address to an instance. The number of an instance is its
- * index in Config.instances. A HostMap contains routes. It is built once, and is then read-only.
- * All hosts in it come from files that root writes, so no attacker can choose hosts whose hashes
- * collide, and the hash needs no secret key.
+ * A route leads from a host, or from the local address of a connection, to an instance. The number
+ * of an instance is its index in Config.instances. A HostMap contains routes. It is built once, and
+ * is then read-only. All hosts in it come from files that root writes, so no attacker can choose
+ * hosts whose hashes collide, and the hash needs no secret key.
  *
  * An exact host wins over a wildcard. Among wildcards, the longest suffix wins. "*.suffix" matches
  * one or more labels before the suffix, as Apache's ServerAlias does, and never the suffix itself.
@@ -65,9 +65,9 @@ typedef struct HostMapMatch {
 HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host);
 HostMapMatch hostmap_find_address(const HostMap *map, const Address *local);
 
-/* Finds the wildcard that would match the host (or wildcard) of this route if the route's own
- * instance had no routes. If `without` is the number of an instance, and not ROUTE_NONE, the search
- * also ignores the routes of that instance. */
+/* Finds the longest wildcard of another instance that matches the host (or wildcard) of this route.
+ * If `without` is the number of an instance, and not ROUTE_NONE, the search also ignores the routes
+ * of that instance. */
 HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t without);
 
 bool hostmap_has_addresses(const HostMap *map);

@@ -12,7 +12,7 @@ typedef enum LookKind {
         LOOK_GONE, /* the client has left */
 } LookKind;
 
-/* Where the client's address comes from, for limits and logs. */
+/* How the router knows the client's address, which it uses for limits and logs. */
 typedef enum LookClient {
         LOOK_CLIENT_PEER,    /* the peer is the client */
         LOOK_CLIENT_UNKNOWN, /* the peer is a trusted proxy that has not named a client */
