@@ -31,8 +31,8 @@ static void seal_want(Seal *seal, unsigned short size, int offset, uint32_t valu
                 (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 0);
 }
 
-/* Checks the destination address of a packet. The address "any" matches each address of its family.
- */
+/* Adds checks of a packet's destination address to the filter. The address "any" matches each
+ * address of its family. */
 static void seal_want_address(Seal *seal, const struct in6_addr *ip, bool only_ipv6)
 {
         const bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(ip), is_any = IN6_IS_ADDR_UNSPECIFIED(ip);

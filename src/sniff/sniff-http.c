@@ -193,8 +193,9 @@ static bool http_take_fields(Head *h)
                 if (!http_take(h, TOKEN, &name))
                         return false;
                 /* A line without a field name must be the empty line that ends the head. Anything
-                 * else is malformed, also a line that continues the previous field (obs-fold, RFC
-                 * 9112 section 5.2): there, one parser may find a Host field, and another none. */
+                 * else is malformed, including a line that continues the previous field (obs-fold,
+                 * RFC 9112 section 5.2): there, one parser may find a Host field, and another none.
+                 */
                 if (name.size == 0)
                         return reader_expect_text(&h->in, "\r\n");
                 if (!reader_expect_text(&h->in, ":") || !http_take(h, VALUE, &value) ||
