@@ -4,7 +4,7 @@
 
 #define LABEL_MAX 63
 
-/* This does not use tolower(3), because the result must not depend on the locale. */
+/* Does not use tolower(3), because the result must not depend on the locale. */
 static bool hostname_fold(uint8_t c, char *ret)
 {
         if (c >= 'A' && c <= 'Z')
@@ -45,7 +45,7 @@ HostnameResult hostname_parse(Span in, Hostname *ret)
 
         if (in.size == 0)
                 return HOSTNAME_EMPTY;
-        /* No host contains colons: this is an IPv6 address, with or without brackets. */
+        /* No host contains colons or brackets, so the input is an IPv6 address. */
         if (in.data[0] == '[' || memchr(in.data, ':', in.size))
                 return HOSTNAME_ADDRESS;
         if (in.data[in.size - 1] == '.')

@@ -167,7 +167,8 @@ static Conn *conn_enter(Conn *conn, ConnState state)
         return kept;
 }
 
-/* Counts the connection for its source. Returns false if the source has reached its limit. */
+/* Counts the connection for its source (see source.h). Returns false if the source has reached its
+ * limit, or if there is not enough memory. */
 static bool conn_charge_source(Conn *conn)
 {
         Address client;

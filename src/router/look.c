@@ -39,8 +39,8 @@ static void look_for_more(const Config *config, size_t need_bytes, Look *look)
                 look_refuse(look, REFUSE_TOO_LARGE);
 }
 
-/* Skips the PROXY header of a trusted proxy, which the instance will read again. Returns false if
- * the header is incomplete or malformed. */
+/* Skips the PROXY header of a trusted proxy. The header stays unread in the socket, because the
+ * instance needs it, too. Returns false if the header is incomplete or malformed. */
 static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
 {
         const SniffProxy proxy = sniff_proxy(*bytes);

@@ -223,8 +223,8 @@ static int outlet_connect(Outlet *outlet)
         outlet->inode = st.st_ino;
         outlet->looked_usec = event_now(outlet->shared->event);
         outlet_bound(outlet);
-        /* Without this, the empty queue of the new socket would look as if the instance had
-         * received its hand-offs. */
+        /* The number of unread bytes is still that of the old socket. Compared with it, the empty
+         * queue of the new socket would look as if the instance had received its hand-offs. */
         outlet->start.unread_bytes = 0;
 
         r = sd_event_add_io(outlet->shared->event, &outlet->writable, outlet->fd, EPOLLOUT,

@@ -172,8 +172,8 @@ static ReloadResult reload_use(Reload *reload)
         return config->n_problems > 0 ? RELOAD_USED_WITH_ERRORS : RELOAD_USED;
 }
 
-/* Calls the hook, which notifies systemd, before it writes the result: systemd must know of the end
- * of the reload before ExecReload= does. */
+/* First calls the hook, which notifies systemd, and then writes the result: systemd must know of
+ * the end of the reload before the program in ExecReload= does. */
 static void reload_end(Reload *reload, ReloadResult result)
 {
         reload->hooks->on_end(reload->userdata, result, !reload->again);
