@@ -4,7 +4,7 @@
  * privilege that this requires, and becomes PROGRAM. So the router never has the privilege. A
  * connection that is older than its listener's seal needs its own seal. The first connection, which
  * has started the router, is always such a connection. bellhop-seal accepts these connections
- * without reading from them, and the router inherits them under a separate name.
+ * without reading from them, and the router inherits them as descriptors named SEAL_EARLY_NAME.
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>

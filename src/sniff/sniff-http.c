@@ -219,9 +219,9 @@ static bool http_parse(Head *h)
                 return reader_expect_text(&h->in, "* HTTP/2.0\r\n\r\n");
         }
         /* RFC 9112 section 3.2.2 lets the host in the target override the Host field. Apache does
-         * this only if the target has the scheme of the connection, which is http here. With https,
-         * Apache uses the field, so the two hosts must be equal. Honest clients send the same host
-         * in both. */
+         * this only if the target has the scheme of the connection, which is http here. For an
+         * https target, Apache uses the field, so the two hosts must be equal. Honest clients send
+         * the same host in both. */
         return http_take_request_line(h) && http_take_fields(h) &&
                reader_check(&h->in, !h->target_is_https || http_equals(h->target_host, h->host));
 }
