@@ -11,6 +11,7 @@
 #include "ctl/change/change.h"
 #include "ctl/change/self-signed.h"
 #include "ctl/show/output.h"
+#include "ctl/show/show.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -138,6 +139,7 @@ static int cert_print_json(const Output *output, const Shown *shown)
 static void cert_print_one(X509 *certificate, bool is_first)
 {
         const time_t left = certificate_not_after(certificate) - time(NULL);
+        char days[SHOWN_MAX];
 
         for (size_t i = 0; i < ELEMENTSOF(cert_fields); i++) {
                 _cleanup_free_ char *text = NULL;
@@ -149,7 +151,8 @@ static void cert_print_one(X509 *certificate, bool is_first)
                         *at = *at == '\n' ? ' ' : *at;
                 output_print("%12s: %s", cert_fields[i].heading, text ? text : "none");
                 if (cert_fields[i].text == cert_end)
-                        output_print(" (%ld days %s)", labs((long)(left / DAY_SECONDS)),
+                        output_print(" (%s %s)",
+                                     show_days((uint64_t)labs((long)(left / DAY_SECONDS)), days),
                                      left < 0 ? "ago" : "left");
                 output_print("\n");
         }

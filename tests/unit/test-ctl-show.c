@@ -55,6 +55,9 @@ static void test_spans(void **state)
         assert_string_equal(show_span(5400, text), "90min");
         assert_string_equal(show_span(7200, text), "2h");
         assert_string_equal(show_span(86400, text), "1d");
+        assert_string_equal(show_days(0, text), "0 days");
+        assert_string_equal(show_days(1, text), "1 day");
+        assert_string_equal(show_days(58, text), "58 days");
 }
 
 static void test_seconds(void **state)

@@ -5,6 +5,7 @@
  */
 #include "ctl/ask/certificate.h"
 #include "ctl/check/check.h"
+#include "ctl/show/show.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -214,7 +215,7 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
         const char *path = pair->certificate_path, *weakness = certificate_weakness(certificate);
         _cleanup_free_ char *subject = certificate_subject(certificate);
         const char *name = subject && subject[0] ? subject : "without name";
-        char from[32], until[32];
+        char from[32], until[32], days[SHOWN_MAX];
 
         tls_format_minute(certificate_not_before(certificate), from);
         tls_format_minute(end, until);
@@ -230,8 +231,9 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                  * certificate that bellhop-acme may still renew in time. */
                 if (is_leaf && !(tls_is_acme(pair) && tls_is_early(certificate, now)))
                         instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRES, path, advice,
-                                         "the certificate (%s) expires in %ld days, on %s", name,
-                                         (long)((end - now) / DAY_SECONDS), until);
+                                         "the certificate (%s) expires in %s, on %s", name,
+                                         show_days((uint64_t)((end - now) / DAY_SECONDS), days),
+                                         until);
                 break;
         case VALIDITY_OVER:
                 instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRED, path, advice,

@@ -92,6 +92,12 @@ const char *show_span(uint64_t seconds, char ret[static SHOWN_MAX])
         return ret;
 }
 
+const char *show_days(uint64_t days, char ret[static SHOWN_MAX])
+{
+        (void)snprintf(ret, SHOWN_MAX, "%" PRIu64 " day%s", days, days == 1 ? "" : "s");
+        return ret;
+}
+
 const char *show_ago(time_t then, time_t now, char ret[static SHOWN_MAX])
 {
         const uint64_t ago = then < now ? (uint64_t)(now - then) : 0;

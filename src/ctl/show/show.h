@@ -17,6 +17,8 @@ const char *show_usec(uint64_t n, char ret[static SHOWN_MAX]);       /* in secon
 const char *show_percent(uint64_t n, char ret[static SHOWN_MAX]);    /* n/10000, in %: "12.5" */
 const char *show_rate(double per_second, char ret[static SHOWN_MAX]);
 
+const char *show_days(uint64_t days, char ret[static SHOWN_MAX]); /* "1 day", "58 days" */
+
 /* "now", "34s ago", "5min ago"; or "-" if the parameter "then" is 0. */
 const char *show_ago(time_t then, time_t now, char ret[static SHOWN_MAX]);
 
