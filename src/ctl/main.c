@@ -120,14 +120,22 @@ static const Option *main_option(int c)
         return NULL;
 }
 
-/* Whether n words can follow a verb. argument: the Verb.argument of this verb. */
-static bool main_words_fit(const char *argument, int n)
+/* Counts the words in argument, the Verb.argument of a verb. */
+static int main_count_words(const char *argument)
 {
         Span list = span_from_string(argument ? argument : ""), word;
         int all = 0;
 
         while (words_next(&list, &word))
                 all++;
+        return all;
+}
+
+/* Whether n words can follow a verb. argument: the Verb.argument of this verb. */
+static bool main_words_fit(const char *argument, int n)
+{
+        const int all = main_count_words(argument);
+
         if (!argument)
                 return n == 0;
         return n >= all - (argument[0] == '[') && (n <= all || strstr(argument, "..."));
@@ -149,6 +157,20 @@ static void main_refuse_option(const Option *option, const Verb *verb)
                      names ? names : option->verbs, verb->name);
 }
 
+/* extra: the first word that can't follow the verb; NULL: a word is missing. */
+static void main_refuse_words(const Verb *verb, const char *extra, bool installs)
+{
+        const char *argument = verb->argument;
+        _cleanup_free_ char *too_many =
+                extra ? text_format("'%s' is one word too many: quote values that have spaces. ",
+                                    extra)
+                      : NULL;
+
+        output_error("%sWrite 'bellhopctl %s%s%s%s'. " HELP_HINT, too_many ? too_many : "",
+                     verb->name, argument ? " " : "", argument ? argument : "",
+                     installs ? " --install CERT [KEY]" : "");
+}
+
 static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
                                const bool given[static OPTIONS_MAX])
 {
@@ -156,6 +178,7 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
         const bool installs = ctl->install && verb && verb->run == verb_cert;
         const int words_of_install = installs ? (n > 3 ? 2 : 1) : 0;
         const bool fits = verb && main_words_fit(verb->argument, n - 1 - words_of_install);
+        const int most = verb ? 1 + main_count_words(verb->argument) + words_of_install : 0;
 
         if (n == 0)
                 output_error("A verb is missing. " HELP_HINT);
@@ -164,9 +187,7 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
         else if (verb->run == verb_check && n == 2)
                 output_error("Write 'bellhopctl check --instance=%s'. " HELP_HINT, words[1]);
         else if (!fits)
-                output_error("Write 'bellhopctl %s%s%s%s'. " HELP_HINT, verb->name,
-                             verb->argument ? " " : "", verb->argument ? verb->argument : "",
-                             installs ? " --install CERT [KEY]" : "");
+                main_refuse_words(verb, n > most ? words[most] : NULL, installs);
         if (!fits)
                 return CTL_USAGE;
         for (size_t i = 0; i < n_options; i++)
