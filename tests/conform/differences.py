@@ -53,7 +53,7 @@ PATH_INFO = "PHP gets the path after the name of its file (index.php/page)"
 SOURCE = ".cgi, .pl and .phps files, which an instance with Apache runs or refuses, are not sent"
 START = "the index files are the same as in an instance with Apache"
 SVG = "SVG is compressed, too"
-METHOD = "for a file, only GET and HEAD are allowed, whether the file exists or not"
+METHOD = "requests for files must be GET or HEAD, also for files that do not exist"
 
 NGINX = {
     ("nextcloud", "GET /.user.ini"): SECRETS,
