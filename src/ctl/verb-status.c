@@ -7,6 +7,7 @@
 #include <stdarg.h>
 
 #include "acme/state.h"
+#include "ctl/ask/events.h"
 #include "ctl/ask/fleet.h"
 #include "ctl/ask/hosts.h"
 #include "ctl/ask/journal.h"
@@ -245,11 +246,9 @@ static void status_put_limits(Status *status)
         status_put_max(status, "disk_max_bytes", LIMIT_DISK);
 }
 
-static void status_put_oom(Status *status)
+/* n: the kernel's count of killed programs */
+static void status_put_oom(Status *status, uint64_t n)
 {
-        const FleetEntry *entry = status->entry;
-        const uint64_t n =
-                entry->state == FLEET_ACTIVE ? oom_count(status->fleet.bus, status->name) : UNKNOWN;
         OomKills kills;
         const bool is_known = oom_read_journal(&kills) == 0;
         const time_t last = (time_t)(is_known ? oom_last(&kills, status->name) / USEC_PER_SEC : 0);
@@ -267,6 +266,31 @@ static void status_put_oom(Status *status)
         if (any)
                 status_advise(status, "Some of its programs were killed, because memory ran out: "
                                       "'bellhopctl check' shows more");
+}
+
+/* n: how often the limit of tasks was reached */
+static void status_put_tasks_max(Status *status, uint64_t n)
+{
+        const bool any = n > 0 && n != UNKNOWN;
+        char count[SHOWN_MAX];
+        _cleanup_free_ char *shown = text_format("reached %s time%s since it was started",
+                                                 show_count(n, count), n == 1 ? "" : "s");
+
+        status_put(status, any ? "Task limit" : NULL, "tasks_max_reached", SCOLS_JSON_NUMBER, shown,
+                   n == UNKNOWN ? NULL : count);
+        if (any)
+                status_advise(status, "It reached its limit of tasks, so processes or threads did "
+                                      "not start: 'bellhopctl check' shows more");
+}
+
+static void status_put_events(Status *status)
+{
+        uint64_t n[EVENTS] = { UNKNOWN, UNKNOWN };
+
+        if (status->entry->state == FLEET_ACTIVE)
+                events_count(status->fleet.bus, status->name, n);
+        status_put_oom(status, n[EVENT_OOM_KILL]);
+        status_put_tasks_max(status, n[EVENT_TASKS_MAX]);
 }
 
 /* Reads the counts of messages from the file of bellhop-mail, so bellhop-mail need not be
@@ -302,7 +326,7 @@ static void status_put_numbers(Status *status)
 
         status_put_number(status, runs ? "Main PID" : NULL, "pid", entry->pid, show_count);
         status_put_limits(status);
-        status_put_oom(status);
+        status_put_events(status);
         status_put_number(status, runs ? "CPU" : NULL, "cpu_nsec", entry->cpu_nsec, show_nsec);
         status_put_number(status, "Connections", "connections", entry->n_open, show_count);
         /* The status text that the instance reports is not shown to people, because the numbers

@@ -223,6 +223,28 @@ def test_program_that_is_killed(small):
     assert "OOM kills: 1 since it was started" in ctl(small, "status", "carol")
 
 
+def test_program_that_does_not_start(small):
+    """The site is served on; what does not start is seen, until the next restart of the service."""
+    small.write("/srv/www/carol/fork.php", "<?php exec('for i in $(seq 40); do sleep 2 & done'); echo 'forked';")
+    url = "http://carol.example/fork.php"
+    ctl(small, "set", "carol", "--memory-max=")
+    small.run("systemctl", "restart", "bellhop@carol.service")
+    assert small.curl(url) == "forked"
+    assert status(small, "carol")["tasks_max_reached"] == 0 and "tasks-limit" not in findings(small, "carol")
+    assert "Task limit:" not in ctl(small, "status", "carol")
+    ctl(small, "set", "carol", "--tasks-max=100")
+    small.curl(url, check=False)
+    n = status(small, "carol")["tasks_max_reached"]
+    assert n > 0 and f"Task limit: reached {n} time{'s' * (n > 1)} since it was started" in ctl(small, "status", "carol")
+    found = findings(small, "carol")["tasks-limit"]
+    assert found["severity"] == "warning" and "bellhopctl set carol --tasks-max=N" in found["advice"]
+    ctl(small, "set", "carol", "--tasks-max=")
+    small.run("systemctl", "restart", "bellhop@carol.service")
+    assert "tasks-limit" not in findings(small, "carol")
+    small.run("systemctl", "stop", "bellhop@carol.service")
+    assert status(small, "carol")["tasks_max_reached"] is None
+
+
 def test_too_few_tasks_for_the_server(small):
     """Apache ends with status 0 if it can't start its threads. Its clients must not wait for this again and again."""
     unit = "bellhop@carol.service"

@@ -9,8 +9,6 @@
 
 #define USEC_PER_HOUR (UINT64_C(3600) * 1000000)
 
-#define CGROUP_DIR "/sys/fs/cgroup"
-
 typedef sd_journal *Journal;
 
 static void oom_closep(Journal *journal)
@@ -84,40 +82,4 @@ uint64_t oom_last(const OomKills *kills, const char *instance)
                 if (strcmp(kills->kills[i].instance, instance) == 0)
                         return kills->kills[i].last_usec;
         return 0;
-}
-
-/* Reads the number after "oom_kill" in a file that has lines "KEY NUMBER". */
-static uint64_t oom_read_counter(const char *folder, const char *group, const char *name)
-{
-        _cleanup_free_ char *path = text_format("%s%s/%s", folder, group, name);
-        _cleanup_fclose_ FILE *file = path ? fopen(path, "re") : NULL;
-        uint64_t count = UINT64_MAX, value;
-        char line[128];
-
-        while (file && fgets(line, sizeof(line), file)) {
-                Span rest = span_from_string(line), key;
-
-                rest.size -= rest.size > 0 && rest.data[rest.size - 1] == '\n';
-                if (span_take_until(&rest, ' ', &key) && span_equals(key, "oom_kill") &&
-                    text_number(rest, UINT64_MAX - 1, &value))
-                        count = value;
-        }
-        return count;
-}
-
-uint64_t oom_count(sd_bus *bus, const char *instance)
-{
-        _cleanup_free_ char *group = NULL;
-        char unit[NAME_UNIT_MAX];
-        uint64_t count;
-
-        (void)name_unit(NAME_SERVICE_UNIT, instance, unit);
-        if (bus_get(bus, unit, "Service", "ControlGroup", PROPERTY_STRING, &group) < 0 ||
-            group[0] == 0)
-                return UINT64_MAX;
-        count = oom_read_counter(CGROUP_DIR, group, "memory.events");
-        /* In version 1 of cgroups, the memory controller has its own folder. */
-        return count != UINT64_MAX
-                       ? count
-                       : oom_read_counter(CGROUP_DIR "/memory", group, "memory.oom_control");
 }

@@ -2,11 +2,11 @@
 /*
  * Finds the instances in which the kernel's OOM killer or systemd-oomd killed a process. After a
  * kill, the instance's service stays active (OOMPolicy=continue), so its state does not show the
- * kill.
+ * kill. The kernel counts kills, too (see ctl/ask/events.h).
  */
 #pragma once
 
-#include "ctl/ask/bus.h"
+#include "config/names.h"
 
 /* Lines of the journal that are older than this are not read. */
 #define OOM_HOURS 24
@@ -29,7 +29,3 @@ void oom_done(OomKills *kills);
 
 /* The time of the last kill, in microseconds since 1970; 0: there is none. */
 uint64_t oom_last(const OomKills *kills, const char *instance);
-
-/* The kernel's count of kills since the service was started. UINT64_MAX: the service is not
- * running, or the count is unknown. */
-uint64_t oom_count(sd_bus *bus, const char *instance);

@@ -7,6 +7,7 @@
 #include <glob.h>
 #include <inttypes.h>
 
+#include "ctl/ask/events.h"
 #include "ctl/ask/log-folder.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/check/check.h"
@@ -388,13 +389,24 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
 /* Reports programs that were killed because memory ran out. Uses both the kernel's counter and the
  * journal. The counter is lost when the service ends, and the journal may not reach back to the
  * start of the service. */
-static void units_check_oom(InstanceCheck *inst, bool is_active)
+static void units_check_oom(InstanceCheck *inst, uint64_t n)
 {
-        const uint64_t n = is_active ? oom_count(inst->check->bus, inst->name) : UNKNOWN;
-
         if (oom_last(&inst->check->oom, inst->name) > 0 || (n > 0 && n != UNKNOWN))
                 instance_finding(inst, FINDING_OOM_KILL, NULL, NULL,
                                  "one of its programs was killed, because memory ran out");
+}
+
+/* Reports limits that the instance has reached. */
+static void units_check_events(InstanceCheck *inst, bool is_active)
+{
+        uint64_t n[EVENTS] = { UNKNOWN, UNKNOWN };
+
+        if (is_active)
+                events_count(inst->check->bus, inst->name, n);
+        units_check_oom(inst, n[EVENT_OOM_KILL]);
+        if (n[EVENT_TASKS_MAX] > 0 && n[EVENT_TASKS_MAX] != UNKNOWN)
+                instance_finding(inst, FINDING_TASKS_LIMIT, NULL, NULL,
+                                 "it has reached its limit of tasks");
 }
 
 /* Whether the socket starts the instance's own service. If it starts another unit, such as
@@ -429,7 +441,7 @@ void check_instance_units(InstanceCheck *inst)
                 instance_finding(inst, FINDING_LOG_FOLDER, LOG_DIR, NULL,
                                  "its folder %s, or the link to it in .uid, is missing or wrong",
                                  inst->name);
-        units_check_oom(inst, strcmp(units_state(check, unit), "active") == 0);
+        units_check_events(inst, strcmp(units_state(check, unit), "active") == 0);
         /* After a failure, the instance's stand-in (bellhop-standin@.service) refuses connections
          * for a while. After this time, a connection can start the instance again. */
         if (strcmp(units_state(check, unit), "failed") == 0 || units_is_active(check, standin)) {

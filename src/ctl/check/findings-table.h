@@ -190,6 +190,10 @@ ROW(OOM_KILL, "oom-kill", WARNING,
     "The program's work was lost: one request, or all requests of a server process.",
     "If the instance has a memory limit, raise it with 'bellhopctl set {name} --memory-max=SIZE', "
     "or find the program that needs so much. Without a limit, the machine has too little memory.")
+ROW(TASKS_LIMIT, "tasks-limit", WARNING,
+    "Processes or threads did not start, so requests failed or waited.",
+    "Raise the limit with 'bellhopctl set {name} --tasks-max=N', or find the program that starts "
+    "so many. A restart of the instance clears this finding.")
 ROW(SITE_NOT_RELOADED, "site-not-reloaded", WARNING, "The instance still uses the old files.",
     ADVICE_RELOAD)
 ROW(LOGS_NOT_WRITTEN, "logs-not-written", WARNING,
