@@ -545,6 +545,15 @@ def test_purge_of_jobs_that_come_back(box):
 
 
 @pytest.mark.usefixtures("clean")
+def test_add_on_a_full_disk(box):
+    """Two inodes: one for the mounted folder, and one for the document root, but none for the page."""
+    done = box.try_run("unshare", "--mount", "bash", "-c", "mount -t tmpfs -o nr_inodes=2,mode=0755 none /srv/www; "
+                       "bellhopctl add dora --create-user --host=dora.example; echo $?; ls -A /srv/www")
+    assert "/srv/www/dora: No space left on device." in done.stderr, done
+    assert done.stdout.endswith("undo: create user dora\n1\n"), done
+
+
+@pytest.mark.usefixtures("clean")
 def test_purge_of_what_may_hold_mounts(box):
     """Unknown is not no."""
     add(box, "dora")

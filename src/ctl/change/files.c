@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/mman.h>
@@ -249,6 +250,25 @@ int file_remove(const char *path)
         return files_sync_parent(path);
 }
 
+/* Removes a folder that folder_make() could not finish, and all files in it. The folder may already
+ * belong to the customer, so it is first made accessible only to root. If the customer has made a
+ * folder in it, both folders remain. */
+static void files_discard(int parent, const char *name, int folder)
+{
+        const int copy = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+        DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+
+        if (fchown(folder, 0, 0) == 0)
+                (void)fchmod(folder, 0700);
+        for (const struct dirent *entry; dir && (entry = readdir(dir));)
+                (void)unlinkat(folder, entry->d_name, 0);
+        if (dir)
+                (void)closedir(dir);
+        else
+                (void)close_fd(copy);
+        (void)unlinkat(parent, name, AT_REMOVEDIR);
+}
+
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
                 int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
                             const void *userdata),
@@ -270,9 +290,12 @@ int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode
         if (fd < 0)
                 return -errno;
         r = fill ? fill(fd, name, uid, gid, userdata) : 0;
-        if (r == 0 &&
-            (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
-             renameat(parent_fd, unfinished, parent_fd, name) < 0 || fsync(parent_fd) < 0))
+        if (r == 0 && (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
+                       renameat(parent_fd, unfinished, parent_fd, name) < 0))
+                r = -errno;
+        if (r != 0)
+                files_discard(parent_fd, unfinished, fd);
+        else if (fsync(parent_fd) < 0)
                 r = -errno;
         return r;
 }

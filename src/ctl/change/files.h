@@ -87,7 +87,7 @@ int file_remove(const char *path);
 
 /* Makes a folder with this owner, group and mode. Makes the parent folder if it is missing. Root
  * must own an existing parent folder. The new folder gets its name only after fill() has put all
- * content into it. If fill is NULL, the folder is empty. */
+ * content into it. If fill() fails, the folder is removed. If fill is NULL, the folder is empty. */
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
                 int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
                             const void *userdata),
