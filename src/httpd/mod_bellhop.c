@@ -80,6 +80,7 @@ static bool mod_find_inheritance(server_rec *server)
 {
         apr_pool_t *forever = server->process->pool;
         void *found = NULL;
+        int r;
 
         (void)apr_pool_userdata_get(&found, INHERITANCE_KEY, forever);
         inheritance = found;
@@ -88,9 +89,10 @@ static bool mod_find_inheritance(server_rec *server)
         inheritance = apr_pcalloc(forever, sizeof(*inheritance));
         inheritance->notify_socket = apr_pstrdup(forever, getenv("NOTIFY_SOCKET"));
         (void)apr_pool_userdata_set(inheritance, INHERITANCE_KEY, NULL, forever);
-        if (inheritance_take(inheritance))
+        r = inheritance_take(inheritance);
+        if (r == 0)
                 return true;
-        ap_log_error(APLOG_MARK, APLOG_CRIT, errno, server,
+        ap_log_error(APLOG_MARK, APLOG_CRIT, -r, server,
                      "can't use or make what bellhop-instance should pass; look at MemoryMax= and "
                      "LimitNOFILE=");
         return false;

@@ -9,13 +9,13 @@
 #include "util/inherit.h"
 #include "util/unix-address.h"
 
-bool inheritance_take(Inheritance *ret)
+int inheritance_take(Inheritance *ret)
 {
         Inherited inherited;
-        int page_fd, r = 0;
+        int page_fd, r = inherit_init(&inherited);
 
-        if (inherit_init(&inherited) < 0)
-                return false;
+        if (r < 0)
+                return r;
         ret->handoff_fd = inherit_take(&inherited, PAGE_HANDOFF_NAME, AF_UNIX, SOCK_DGRAM, -1);
         page_fd = inherit_take(&inherited, PAGE_FD_NAME, AF_UNSPEC, 0, -1);
         ret->bell = inherit_take(&inherited, PAGE_BELL_NAME, AF_UNSPEC, 0, -1);
@@ -24,14 +24,13 @@ bool inheritance_take(Inheritance *ret)
          * nginx reads its configuration again after a SIGHUP. */
         (void)inherit_take(&inherited, PAGE_CONF_NAME, AF_UNSPEC, 0, -1);
         inherit_done(&inherited);
+        r = page_fd < 0 ? page_fd = page_new(&ret->page) : page_open(page_fd, &ret->page);
+        close_fd(page_fd);
+        if (r < 0)
+                return r;
         if (ret->bell < 0)
                 ret->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (page_fd < 0)
-                page_fd = page_new(&ret->page);
-        else
-                r = page_open(page_fd, &ret->page);
-        close_fd(page_fd);
-        return page_fd >= 0 && r == 0 && ret->bell >= 0;
+        return ret->bell < 0 ? -errno : 0;
 }
 
 void inheritance_say_ready(Inheritance *inheritance)

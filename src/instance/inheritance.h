@@ -4,8 +4,6 @@
  * ready. */
 #pragma once
 
-#include <stdbool.h>
-
 #include "instance/page.h"
 
 typedef struct Inheritance {
@@ -19,8 +17,8 @@ typedef struct Inheritance {
 
 /* Takes the inherited descriptors. Call it once in a process. If systemd has started the server
  * directly, without bellhop-instance, the server inherits no page (page.h), so this function makes
- * one. Returns false after an error; errno has the reason. */
-bool inheritance_take(Inheritance *ret);
+ * one. Returns 0 or a negative errno. */
+int inheritance_take(Inheritance *ret);
 
 /* Sends READY=1 to the supervisor. Only the first call has an effect. */
 void inheritance_say_ready(Inheritance *inheritance);

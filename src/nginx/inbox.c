@@ -344,7 +344,7 @@ static bool inbox_inherit(void)
         if (inbox.is_inherited)
                 return true;
         inheritance->notify_socket = getenv("NOTIFY_SOCKET");
-        inbox.is_inherited = inheritance_take(inheritance);
+        inbox.is_inherited = inheritance_take(inheritance) == 0;
         if (!inbox.is_inherited)
                 return false;
         log_lines_use(inheritance->lines_fd);
