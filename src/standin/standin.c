@@ -46,15 +46,22 @@
  * LimitNOFILE= of 1024, because one datagram can bring up to 253 more descriptors. */
 #define STANDIN_LINGERING_MAX 512
 
+/* Whether the instance has run since the last stand-in. If it has not, systemd could not start it,
+ * for example because bellhop-firewall, which it needs, could not start. */
+static bool standin_has_run(const EndingFacts *facts)
+{
+        return facts->end_usec > facts->last_stand_in_usec;
+}
+
 Ending standin_judge(const EndingFacts *facts)
 {
         const bool was_ready = facts->ready_usec > 0 && facts->ready_usec >= facts->start_usec;
         const uint64_t ran_usec = was_ready ? facts->end_usec - facts->ready_usec : 0;
 
-        const bool has_waited = facts->waited_usec >= PATIENCE_USEC;
-
-        if (!facts->is_loaded || (!was_ready && (!facts->is_killed || has_waited)) ||
-            (was_ready && !facts->is_killed && ran_usec < PATIENCE_USEC && has_waited))
+        if (!facts->is_loaded || !standin_has_run(facts) || (!was_ready && !facts->is_killed))
+                return ENDING_NEVER_READY;
+        if (facts->waited_usec >= PATIENCE_USEC &&
+            (!was_ready || (!facts->is_killed && ran_usec < PATIENCE_USEC)))
                 return ENDING_NEVER_READY;
         if (ran_usec < LOOP_RAN_USEC && facts->last_stand_in_usec > 0 &&
             facts->end_usec - facts->last_stand_in_usec < LOOP_APART_USEC)
@@ -142,7 +149,10 @@ static int standin_ask_bus(sd_bus *bus, uint64_t deadline_usec, const char *inst
                 return r;
         facts->is_loaded = true;
         facts->is_killed = standin_is_by_signal(result);
-        snprintf(facts->cause, sizeof(facts->cause), "%s %d", result, status);
+        if (standin_has_run(facts))
+                snprintf(facts->cause, sizeof(facts->cause), "%s %d", result, status);
+        else
+                snprintf(facts->cause, sizeof(facts->cause), "its start job failed");
         return 0;
 }
 

@@ -30,6 +30,9 @@ static void test_judgement(void **state)
                 { { 1, 0, 100 * SEC, 50 * SEC, 101 * SEC, 99 * SEC, 0, "" }, ENDING_NEVER_READY },
                 { { 0, 0, 100 * SEC, 101 * SEC, 110 * SEC, 0, 0, "" }, ENDING_NEVER_READY },
                 { { 1, 0, 0, 0, 0, 0, 0, "" }, ENDING_NEVER_READY },
+                /* It has not run since the last stand-in. */
+                { { 1, 0, 100 * SEC, 101 * SEC, 110 * SEC, 111 * SEC, 0, "" }, ENDING_NEVER_READY },
+                { { 1, 1, 100 * SEC, 101 * SEC, 110 * SEC, 111 * SEC, 0, "" }, ENDING_NEVER_READY },
                 /* Ready once. */
                 { { 1, 0, 100 * SEC, 101 * SEC, 110 * SEC, 0, 0, "" }, ENDING_CRASH },
                 { { 1, 1, 100 * SEC, 101 * SEC, 110 * SEC, 109 * SEC, 60 * SEC, "" },
