@@ -285,8 +285,8 @@ static int queue_load(Manager *manager)
 static void queue_start_due(Manager *manager);
 
 /* A customer can make the tries of one instance fail, for example by reaching the authority's limit
- * of orders for a host. So the other instances wait only after the tries of two instances have
- * returned ACME_PAUSE. */
+ * of orders for a host. So an authority is paused for all instances only after the tries of two
+ * different instances have returned ACME_PAUSE. */
 static void queue_note_result(Authority *authority, const Entry *entry, int result)
 {
         const uint64_t now = queue_now();

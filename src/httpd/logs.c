@@ -82,8 +82,8 @@ static int error_level_max(const ap_errorlog_info *info)
                        : ap_get_server_module_loglevel(info->s, info->module_index);
 }
 
-/* Writes the start of a line for a file, as Apache does: "[time] [module:level] [pid N:tid N] ".
- * Returns its end. */
+/* Writes the start of a line of the error log, as Apache does in a file: "[time] [module:level]
+ * [pid N:tid N] ". Returns its end. */
 static char *error_add_origin(const ap_errorlog_info *info, const char *level, char *text,
                               apr_size_t room)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without the name of a client, "Deny from .spammer.example" and "Require not host spammer.example"
- * deny no client. An instance without network can't look up the name. So in such an instance, these
- * rules deny each client whose name is unknown. The log has the reason.
+ * In Apache itself, "Deny from .spammer.example" and "Require not host spammer.example" do not deny
+ * a client whose name is unknown. An instance without network can't look up any name. So in such an
+ * instance, mod_bellhop changes these rules: they deny each client whose name is unknown. The log
+ * has the reason.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>

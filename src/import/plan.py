@@ -48,7 +48,7 @@ class Mistakes(Exception):
 
 
 class Entry:
-    """One instance, and the positions of its keys."""
+    """One instance: the values of its settings, and the lines of the file that set them."""
 
     def __init__(self, file, line):
         self.file, self.line = file, line

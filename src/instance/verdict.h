@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Apache reports facts if this name is defined. If standard input is a file, it contains paths of
- * folders, each followed by a NUL, and Apache also checks the .htaccess files in these folders. */
+/* Apache reports facts if it is started with the option -D and this name. If standard input is a
+ * file, it contains paths of folders, each followed by a NUL, and Apache also checks the .htaccess
+ * files in these folders. */
 #define VERDICT_DEFINE "BELLHOP_JUDGE"
 
 /* At most this number of .htaccess files are reported: those nearest to the document root. */

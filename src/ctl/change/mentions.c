@@ -9,8 +9,8 @@
 #include "util/open-regular.h"
 #include "util/text.h"
 
-/* Whether a character before or after a name makes the name a part of a host, a longer name or a
- * mail address. */
+/* Whether this character, directly before or after a name, shows that the name is only a part of
+ * something longer: a host, another name or a mail address. */
 static bool mentions_joins(uint8_t c)
 {
         return isalnum(c) || c == '_' || c == '-' || c == '.' || c == '@';
