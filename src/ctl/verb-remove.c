@@ -10,11 +10,11 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "config/config.h"
 #include "ctl/ask/access.h"
-#include "ctl/ask/as-customer.h"
 #include "ctl/ask/limits.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/change/acme.h"
@@ -28,6 +28,9 @@
 
 /* Processes that wait for a file system may take this long to end after SIGKILL. */
 #define PROGRAMS_END_NSEC (UINT64_C(10) * 1000000000)
+
+/* No user has this uid, because it was (uid_t)-1 when uids had 16 bits. */
+#define NOBODYS_UID 65535
 
 typedef struct Remove {
         Change change;
@@ -257,12 +260,22 @@ static bool remove_home(const Remove *remove, const char *home)
                !remove_is_home(remove, home) || remove_tree(home);
 }
 
-/* Kills all processes that the calling process may signal, except itself (kill(2)). */
-static int remove_work_kill(const void *userdata, char **ret_text)
+/* Kills all processes that a process of the user may signal. The uids by which the kernel decides
+ * who may signal the killing process itself are not the user's, so no program of the user can stop
+ * or kill it. */
+static int remove_kill(uid_t uid)
 {
-        (void)userdata;
-        (void)ret_text;
-        return kill(-1, SIGKILL) < 0 && errno != ESRCH ? -errno : 0;
+        const pid_t pid = fork();
+        int status;
+
+        if (pid == 0)
+                _exit(setresuid(NOBODYS_UID, uid, NOBODYS_UID) < 0 ||
+                                      (kill(-1, SIGKILL) < 0 && errno != ESRCH)
+                              ? errno
+                              : 0);
+        if (pid < 0 || TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)) < 0)
+                return -errno;
+        return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }
 
 static bool remove_has_programs(const Remove *remove)
@@ -278,12 +291,15 @@ static bool remove_programs(const Remove *remove)
 {
         static const struct timespec pause = { .tv_nsec = 20000000 };
         const uint64_t end_nsec = clock_nsec(CLOCK_MONOTONIC) + PROGRAMS_END_NSEC;
-        Identity user;
-        int r = identity_of(remove->name, &user) && user.uid != geteuid() ? 0 : -ESRCH;
+        int r = remove->uid != 0 && remove->uid != geteuid() ? 0 : -ESRCH;
 
-        while (r == 0 && remove_has_programs(remove)) {
-                r = as_customer_run(&user, remove_work_kill, NULL, NULL);
-                if (r == 0 && clock_nsec(CLOCK_MONOTONIC) > end_nsec)
+        /* remove_has_programs() does not see programs with subordinate uids of the user, but the
+         * first round kills them, too, because the user owns their user namespace. */
+        while (r == 0) {
+                r = remove_kill(remove->uid);
+                if (r < 0 || !remove_has_programs(remove))
+                        break;
+                if (clock_nsec(CLOCK_MONOTONIC) > end_nsec)
                         r = -ETIMEDOUT;
                 (void)nanosleep(&pause, NULL);
         }
@@ -292,6 +308,29 @@ static bool remove_programs(const Remove *remove)
         output_error("The programs of user %s can't be ended: %s. 'ps -u %s' lists them.",
                      remove->name, strerror(-r), remove->name);
         return false;
+}
+
+static bool remove_expire(const Remove *remove)
+{
+        return program_run(
+                (const char *const[]){ "usermod", "--expiredate", "1", "--", remove->name, NULL });
+}
+
+/* Comes before folders are removed, because a program whose current folder is in one of them could
+ * make folders faster than rm(1) removes them. After the account has expired, no login or job can
+ * start programs. They are ended before this, because one of them can keep usermod(8) from changing
+ * the user, and once more after it. */
+static bool remove_end_programs(Remove *remove)
+{
+        const struct passwd *user = getpwnam(remove->name);
+
+        if (!user || !user_is_ours(user))
+                return true;
+        remove->uid = user->pw_uid;
+        return !change_step(&remove->change, "user",
+                            "end all programs of user %s, and let the account expire",
+                            remove->name) ||
+               (remove_programs(remove) && remove_expire(remove) && remove_programs(remove));
 }
 
 static bool remove_user(Remove *remove)
@@ -306,13 +345,13 @@ static bool remove_user(Remove *remove)
         remove->uid = user ? user->pw_uid : 0;
         if (!remove_kept(remove) || !remove_jobs(remove))
                 return false;
-        if (!user || !change_step(&remove->change, "user",
-                                  "end all programs of user %s, and remove %s and %s", remove->name,
-                                  remove->name, home))
+        if (!user ||
+            !change_step(&remove->change, "user", "remove user %s and %s", remove->name, home))
                 return true;
-        /* Until userdel runs, a program of the customer could make new jobs, so the jobs are
-         * removed again. While such a program is running, userdel fails. */
-        return remove_programs(remove) && remove_home(remove, home) &&
+        /* While the home existed, mail to the user could start programs (~/.forward). They could
+         * make new jobs, so the jobs are removed again. While a program is running, userdel
+         * fails. */
+        return remove_home(remove, home) && remove_programs(remove) &&
                change_good(LAST_UID_FILE, last_uid_put(remove->uid)) &&
                program_run(
                        (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL }) &&
@@ -344,6 +383,8 @@ static bool remove_all(Remove *remove)
 
         if (!good || !remove->change.ctl->purge)
                 return good;
+        if (!remove_end_programs(remove))
+                return false;
         good = ending_forget_settings(&remove->change, remove->name);
         good = remove_quota(remove) && good;
         good = remove_folders(remove) && good;

@@ -518,7 +518,7 @@ def test_purge_of_a_user_whose_programs_run(box):
     with box.popen_run("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "setsid", "--fork", "bash", "-c", RUNNING,
                        stdout=subprocess.PIPE) as started:
         assert started.stdout.readline() == "started\n"
-        assert "end all programs of user dora, and remove dora and /home/dora" in ctl(box, "remove", "dora", "--purge", "--dry-run")
+        assert "end all programs of user dora" in ctl(box, "remove", "dora", "--purge", "--dry-run")
         assert box.try_run("pgrep", "-U", str(uid)).returncode == 0
         ctl(box, "remove", "dora", "--purge", "--yes")
     assert box.try_run("pgrep", "-U", str(uid)).returncode == 1
@@ -526,6 +526,91 @@ def test_purge_of_a_user_whose_programs_run(box):
     assert other.poll() is None and box.try_run("pgrep", "-u", "bob", "-x", "sleep").returncode == 0
     box.run("pkill", "-u", "bob", "-x", "sleep")
     other.wait(timeout=20)
+
+
+# A program of the customer against the purge: it stops or kills all other programs of the user, also one of root's that
+# runs as the user, or makes folders faster than rm(1) removes them.
+AGAINST_PURGE = """
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+static void *fight(void *unused)
+{
+        while (%s)
+                ;
+        return unused;
+}
+int main(void)
+{
+        pthread_t thread;
+        if (chdir("/srv/www/dora") < 0)
+                return 1;
+        while (getppid() != 1) /* nsenter(1) stops itself if its child is stopped */
+                ;
+        for (int i = 0; i < 8; i++)
+                pthread_create(&thread, NULL, fight, NULL);
+        if (write(1, "started\\n", 8) == 8)
+                fight(NULL);
+        return 1;
+}
+"""
+
+
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize("action", ["kill(-1, SIGSTOP) | 1", "kill(-1, SIGKILL) | 1", 'mkdir("d", 0700) | chdir("d") | 1'])
+def test_purge_of_a_user_whose_programs_fight_it(box, action):
+    add(box, "dora")
+    uid = box.uid("dora")
+    subprocess.run(["gcc", "-O2", "-pthread", "-o", box.path("/usr/local/bin/fights"), "-x", "c", "-"], input=AGAINST_PURGE % action,
+                   text=True, check=True)
+    with box.popen_run("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "setsid", "--fork", "fights",
+                       stdout=subprocess.PIPE) as started:
+        try:
+            assert started.stdout.readline() == "started\n"
+            ctl(box, "remove", "dora", "--purge", "--yes")
+        finally:
+            box.try_run("pkill", "-KILL", "-x", "fights")
+    assert left_of(box, "dora") == [] and not box.path("/home/dora").exists()
+
+
+# newuidmap(1) lets a user do this.
+SUBORDINATE = """
+first=$(sed -n 's/^dora:\\([0-9]*\\):.*/\\1/p' /etc/subuid)
+setpriv --reuid=dora --regid=dora --clear-groups setsid --fork unshare --user sleep infinity
+while ! outer=$(pgrep -u dora -x sleep); do :; done
+for kind in uid gid; do echo "0 $first 1000" >/proc/$outer/${kind}_map; done
+setsid --fork nsenter --user --target $outer --setuid 0 --setgid 0 sleep infinity </dev/null >/dev/null 2>&1
+while ! pgrep -U $first -x sleep; do :; done
+kill $outer
+while pgrep -u dora; do :; done
+echo $first
+"""
+
+
+@pytest.mark.usefixtures("clean")
+def test_purge_of_a_user_with_programs_of_subordinate_uids(box):
+    add(box, "dora")
+    first = box.shell(SUBORDINATE).split()[-1]
+    try:
+        ctl(box, "remove", "dora", "--purge", "--yes")
+        assert box.try_run("pgrep", "-U", first).returncode == 1
+    finally:
+        box.try_run("pkill", "-KILL", "-U", first)
+    assert left_of(box, "dora") == []
+
+
+@pytest.mark.usefixtures("clean")
+def test_purge_of_a_user_who_logs_in_all_the_time(box):
+    """The purge takes a while, because the home has many files."""
+    add(box, "dora")
+    box.shell("cd /home/dora; mkdir {1..300}; for folder in *; do touch $folder/{1..200}; done; chown -R dora: .")
+    with box.popen_run("bash", "-c", "echo started; while id dora; do setsid su dora -s /bin/sh -c 'exec sleep 60' & sleep 0.02; done",
+                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as logins:
+        assert logins.stdout.readline() == "started\n"
+        ctl(box, "remove", "dora", "--purge", "--yes")
+        logins.communicate(timeout=20)
+    assert left_of(box, "dora") == []
 
 
 @pytest.mark.usefixtures("clean")
