@@ -267,9 +267,11 @@ static Done add_ask_router(const Add *add)
 
 static Done add_reload_router(const Add *add)
 {
-        if (change_reload_router(&add->change))
-                (void)change_unit("start", ROUTER_SERVICE);
-        return add_ask_router(add);
+        const bool good =
+                change_reload_router(&add->change) && change_unit("start", ROUTER_SERVICE);
+        const Done done = add_ask_router(add);
+
+        return done == DONE && !good ? DONE_UNKNOWN : done;
 }
 
 /* If systemctl(1) fails, perhaps systemd only answered too late. So after a failure, asks systemd

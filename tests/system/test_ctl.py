@@ -1130,6 +1130,27 @@ def test_certificate_stays_although_systemd_does_not_answer(box, clean):  # pyli
     assert is_served(box, "dora")
 
 
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize("reads", [True, False])
+def test_reload_that_systemctl_does_not_see_end(box, reads):
+    """As with a full /run, where the router can't write the result of a reload. What it has read is in force."""
+    box.write("/root/shim/systemctl", f"""#!/bin/sh
+[ "$1 $3" != "try-reload-or-restart bellhop-router.service" ] || {{
+{'/usr/bin/systemctl "$@"' if reads else ''}
+echo "Job for bellhop-router.service failed." >&2; exit 1; }}
+exec /usr/bin/systemctl "$@"
+""", 0o755)
+    for command in (["add", "dora", "--host=dora.example", "--create-user"], ["set", "dora", "--idle=1h"],
+                    ["suspend", "dora"], ["resume", "dora"]):
+        done = box.try_run("env", "PATH=/root/shim:/usr/sbin:/usr/bin", "bellhopctl", *command)
+        if reads:
+            assert (done.returncode, done.stderr) == (0, ""), done
+        else:
+            assert done.returncode == 1 and "Job for bellhop-router.service failed" in done.stderr, done
+    assert not reads or is_served(box, "dora", "http")
+    box.run("systemctl", "reload", "bellhop-router.service")
+
+
 def test_answer_that_is_late(box, clean):  # pylint: disable=unused-argument
     with mute(box, "late"):
         add(box, "dora")

@@ -5,10 +5,12 @@
 #include <sys/file.h>
 
 #include "config/units.h"
+#include "ctl/ask/metrics-client.h"
 #include "ctl/ask/stale.h"
 #include "ctl/change/change.h"
 #include "ctl/change/files.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/file.h"
 #include "util/text.h"
 
@@ -211,12 +213,24 @@ bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n)
         return good;
 }
 
-bool change_unit(const char *verb, const char *unit)
+static bool change_try_unit(const char *verb, const char *unit,
+                            char ret_error[static PROGRAM_ERROR_MAX])
 {
-        if (program_run((const char *const[]){ "systemctl", verb, "--", unit, NULL }))
-                return true;
+        return program_try((const char *const[]){ "systemctl", verb, "--", unit, NULL }, ret_error);
+}
+
+static bool change_say_failed(const char *unit, const char *error)
+{
+        output_error("%s", error);
         output_error("See: systemctl status %s; journalctl -xeu %s", unit, unit);
         return false;
+}
+
+bool change_unit(const char *verb, const char *unit)
+{
+        char error[PROGRAM_ERROR_MAX];
+
+        return change_try_unit(verb, unit, error) || change_say_failed(unit, error);
 }
 
 bool change_keeps_units(const char *name)
@@ -236,10 +250,28 @@ bool change_read_unit_files(Change *change)
                program_run((const char *const[]){ "systemctl", "daemon-reload", NULL });
 }
 
+/* Whether the router has begun to read its files after this time, and uses them. */
+static bool change_router_has_read(const Change *change, uint64_t after_nsec)
+{
+        Samples samples = { .n = 0 };
+        uint64_t read = UNKNOWN;
+
+        if (samples_fetch(change->ctl->runtime_dir, &samples) == 0)
+                read = samples_router_read(&samples);
+        samples_done(&samples);
+        return read != UNKNOWN && !is_stale(read, after_nsec);
+}
+
 bool change_reload_router(const Change *change)
 {
+        char error[PROGRAM_ERROR_MAX];
+        uint64_t begin;
+
         wait_past(changed_router(change->ctl->config_dir));
-        return change_unit("try-reload-or-restart", ROUTER_SERVICE);
+        begin = clock_nsec(CLOCK_REALTIME_COARSE);
+        /* If /run is full, the router reads the files, but can't report this to systemctl(1). */
+        return change_try_unit("try-reload-or-restart", ROUTER_SERVICE, error) ||
+               change_router_has_read(change, begin) || change_say_failed(ROUTER_SERVICE, error);
 }
 
 /* If the folder of certificates or snippets was made after the start of the server, restarts the

@@ -78,8 +78,9 @@ bool change_keeps_units(const char *name);
 /* Runs a daemon-reload, as a step. */
 bool change_read_unit_files(Change *change);
 
-/* Makes the router read all changes. A router that is not running reads them at its start. False:
- * the router could not read the files. */
+/* Makes the router read all changes. A router that is not running reads them at its start. If
+ * systemctl(1) fails, asks the router. False: the router has not read the files, or does not
+ * answer. */
 bool change_reload_router(const Change *change);
 
 /* If the server of an instance is running, makes the server read its certificate again. */

@@ -405,7 +405,7 @@ _Noreturn static void files_exec(const char *const arguments[], int output)
         _exit(EXIT_FAILURE);
 }
 
-bool program_run(const char *const arguments[])
+bool program_try(const char *const arguments[], char ret_error[static PROGRAM_ERROR_MAX])
 {
         _cleanup_close_ int output = memfd_create("output", MFD_CLOEXEC);
         const pid_t pid = output < 0 ? -1 : fork();
@@ -429,6 +429,17 @@ bool program_run(const char *const arguments[])
                 for (char *end = said; (end = strchr(end, '\n'));)
                         *end = ' ';
         }
-        output_error("%s %s failed: %s", arguments[0], arguments[1], said);
+        (void)snprintf(ret_error, PROGRAM_ERROR_MAX, "%s %s failed: %s", arguments[0], arguments[1],
+                       said);
+        return false;
+}
+
+bool program_run(const char *const arguments[])
+{
+        char error[PROGRAM_ERROR_MAX];
+
+        if (program_try(arguments, error))
+                return true;
+        output_error("%s", error);
         return false;
 }

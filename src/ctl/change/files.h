@@ -117,6 +117,11 @@ int file_swap(const char *a, const char *b);
  * freed; NULL: nothing is mounted. */
 int mount_find(const char *path, char **ret);
 
+/* Does the same as program_run(), but does not print an error. ret_error: the message, if the
+ * program failed. */
+#define PROGRAM_ERROR_MAX 2200
+bool program_try(const char *const arguments[], char ret_error[static PROGRAM_ERROR_MAX]);
+
 /* Runs the program arguments[0], and prints its output only if it fails. NULL ends the
  * array, and arguments[1] must not be NULL, because error messages contain it. False: the program
  * failed. */
