@@ -305,6 +305,7 @@ CtlStatus verb_check(const Ctl *ctl, char *arguments[])
                 check_config(&check);
                 check_dropins(&check);
                 if (!ctl->instance) {
+                        check_disk(&check);
                         check_router_units(&check);
                         check_acme_service(&check);
                         check_ports(&check);

@@ -257,6 +257,22 @@ def test_mistake(box, mistake):
         assert_served(box)
 
 
+@pytest.mark.parametrize("option, says", [("size=4k", "no free space"), ("nr_inodes=4", "no free inodes")])
+def test_disk_full(box, option, says):
+    """One finding for one file system, which two of the folders are on. Others have space."""
+    checked = box.try_run("unshare", "--mount", "bash", "-c", f"""
+        mount -t tmpfs -o mode=0755,{option} none /var/lib
+        mkdir /var/lib/bellhop /var/lib/bellhop-acme
+        bellhopctl check --json >/dev/null || exit 7
+        head -c 4096 /dev/zero >/var/lib/x
+        bellhopctl check --json""")
+    found = [entry for entry in json.loads(checked.stdout)["findings"] if entry["severity"] != "note"]
+    assert checked.returncode == 1 and [entry["kind"] for entry in found] == ["disk-full"], checked
+    assert says in found[0]["what"] and found[0]["file"] == "/var/lib/bellhop", found
+    assert "df " in found[0]["advice"] and "du -x" in found[0]["advice"] and found[0]["severity"] == "error"
+    assert findings(box) == []
+
+
 def test_no_mistake(box):
     assert findings(box) == []
     assert box.run("bellhopctl", "check", "--strict").endswith("3 instances checked: 0 errors, 0 warnings.\n")

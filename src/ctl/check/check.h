@@ -110,6 +110,9 @@ void check_ports(Check *check);
 /* Whether a program listens on the port, over IPv4 or IPv6. If this is unknown, returns true. */
 bool port_is_taken(uint16_t number);
 
+/* Checks whether the file systems that bellhop writes to are full. */
+void check_disk(Check *check);
+
 /* Checks the settings that administrators made for units of bellhop. */
 void check_dropins(Check *check);
 

@@ -202,6 +202,10 @@ ROW(LOGS_NOT_WRITTEN, "logs-not-written", WARNING,
     "systemctl start bellhop-log.socket")
 ROW(LOG_FOLDER, "log-folder", WARNING,
     "The customer's log lines go only to the shared files of all customers.", ADVICE_APPLY)
+ROW(DISK_FULL, "disk-full", ERROR,
+    "Commands and services that write there fail: starts, reloads, changes, logs and mail.",
+    "Remove files there. 'df {file}' shows the mount point, and 'du -xh MOUNTPOINT | sort -h' "
+    "shows what uses the space.")
 ROW(PORT_TAKEN, "port-taken", ERROR,
     "The router can't listen there, so no instance can be reached on that port.",
     "Find the program with 'ss -tlnp' and stop it, then run 'systemctl restart "
