@@ -278,15 +278,15 @@ static Done add_reload_router(const Add *add)
  * whether the socket is active. */
 static Done add_start_socket(const Add *add)
 {
-        char unit[NAME_UNIT_MAX];
+        char unit[NAME_UNIT_MAX], error[PROGRAM_ERROR_MAX];
         int r;
 
-        if (change_unit("start", name_unit(NAME_SOCKET_UNIT, add->name, unit)))
+        if (change_try_unit("start", name_unit(NAME_SOCKET_UNIT, add->name, unit), error))
                 return DONE;
         r = add_is_active(add, NAME_SOCKET_UNIT);
         if (!change_good("systemd does not answer", r))
                 return DONE_UNKNOWN;
-        return add_done(r == 1);
+        return add_done(r == 1 || change_say_failed(unit, error));
 }
 
 /* If systemctl(1) fails, perhaps systemd only answered too late. If the server is active after the

@@ -213,13 +213,12 @@ bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n)
         return good;
 }
 
-static bool change_try_unit(const char *verb, const char *unit,
-                            char ret_error[static PROGRAM_ERROR_MAX])
+bool change_try_unit(const char *verb, const char *unit, char ret_error[static PROGRAM_ERROR_MAX])
 {
         return program_try((const char *const[]){ "systemctl", verb, "--", unit, NULL }, ret_error);
 }
 
-static bool change_say_failed(const char *unit, const char *error)
+bool change_say_failed(const char *unit, const char *error)
 {
         output_error("%s", error);
         output_error("See: systemctl status %s; journalctl -xeu %s", unit, unit);

@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "ctl/ask/bus.h"
+#include "ctl/change/files.h"
 #include "ctl/show/output.h"
 
 #define ROUTER_SERVICE "bellhop-router.service"
@@ -70,6 +71,11 @@ bool change_read_file(const char *path, char **ret, size_t *ret_size);
  * for at least one unit. */
 bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n);
 bool change_unit(const char *verb, const char *unit);
+
+/* If a failure of systemctl(1) does not mean that the verb has no effect: change_try_unit() prints
+ * no error, and change_say_failed() prints it and returns false. */
+bool change_try_unit(const char *verb, const char *unit, char ret_error[static PROGRAM_ERROR_MAX]);
+bool change_say_failed(const char *unit, const char *error);
 
 /* Whether bellhop.target wants the hand-off socket of an instance. If so, systemd keeps the
  * instance's units loaded, with the settings that they had at the boot or the last daemon-reload.
