@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """bellhopctl as a command: usage, what describes it, and what it says of a router that runs."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -14,6 +15,7 @@ import struct
 import subprocess
 import tempfile
 import threading
+import time
 import unicodedata
 
 import pytest
@@ -231,6 +233,34 @@ def test_answers_that_are_cut_or_foreign(tmp_path):
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         assert (said in errors) if said else errors == "", (answer, errors)
+
+
+def answer_without_end(listener, piece, pause):
+    connection, _ = listener.accept()
+    with connection, contextlib.suppress(ConnectionError):
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            connection.sendall(piece)
+            time.sleep(pause)
+
+
+def test_answers_without_end(tmp_path):
+    """Each piece comes in time, or so fast that they would fill the memory."""
+    asked = []
+    for name, piece, pause in (("slow", b"x", 1), ("fast", 65536 * b"x", 0)):
+        (tmp_path / name).mkdir()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(tmp_path / name / "control"))
+            listener.listen()
+            threading.Thread(target=answer_without_end, args=(listener.dup(), piece, pause), daemon=True).start()
+        asked.append(subprocess.Popen([BELLHOPCTL, "metrics", f"--runtime={tmp_path}/{name}"], text=True, stderr=subprocess.PIPE))
+    try:
+        assert "the answer does not come from the router" in asked[1].communicate(timeout=60)[1]
+        assert "the router does not answer" in asked[0].communicate(timeout=60)[1]
+    finally:
+        for process in asked:
+            process.kill()
 
 
 def on_a_terminal(*arguments, **environment):

@@ -19,6 +19,10 @@
 
 #define FETCH_SECONDS 10
 
+/* A router that an attacker controls could send without end. */
+#define TRANSFER_SECONDS   30
+#define TRANSFER_BYTES_MAX (UINT64_C(256) * 1024 * 1024)
+
 /* The time between two attempts to get an answer from the router. An attempt fails if the router
  * restarts, or closes the connection to make room for others. */
 #define FETCH_AGAIN_USEC (20 * 1000)
@@ -50,15 +54,23 @@ static int metrics_transfer(int fd, const char *target, FILE *out)
 {
         _cleanup_free_ char *request =
                 text_format("GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", target);
+        const uint64_t end_nsec = clock_nsec(CLOCK_MONOTONIC) + TRANSFER_SECONDS * NSEC_PER_SEC;
+        uint64_t size = 0;
         char piece[8192];
         ssize_t n;
 
         if (!request)
                 return -ENOMEM;
         n = send(fd, request, strlen(request), MSG_NOSIGNAL);
-        while (n > 0 && (n = recv(fd, piece, sizeof(piece), 0)) > 0)
+        while (n > 0 && (n = recv(fd, piece, sizeof(piece), 0)) > 0) {
+                size += (uint64_t)n;
+                if (size > TRANSFER_BYTES_MAX)
+                        return -EPROTO;
+                if (clock_nsec(CLOCK_MONOTONIC) > end_nsec)
+                        return -ETIMEDOUT;
                 if (fwrite(piece, (size_t)n, 1, out) != 1)
                         return -ENOMEM;
+        }
         if (n < 0)
                 return errno == EAGAIN ? -ETIMEDOUT : -ECONNRESET;
         return 0;
