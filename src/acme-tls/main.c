@@ -75,7 +75,8 @@ int main(int argc, char *argv[])
                 log_warning("this kernel has no Landlock, so only the unit's sandbox keeps code in "
                             "bellhop-acme-tls away from files of bellhop-acme");
         if (r < 0) {
-                log_error_errno(r, "can't confine this process to %s: %m", challenges_dir);
+                log_error_errno(r, "can't restrict this process to the files in %s: %m",
+                                challenges_dir);
                 close_fd(fd);
                 return EXIT_FAILURE;
         }

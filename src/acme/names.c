@@ -100,7 +100,9 @@ static bool names_check_caa(const Name *name)
         }
         res_nclose(&resolver);
         return !caa.is_there || caa.allows ||
-               names_refuse(name, "its CAA records allow %s to sign, not %s; change them in DNS",
+               names_refuse(name,
+                            "the CAA records in DNS allow %s to sign certificates, not %s; change "
+                            "these records",
                             caa.other[0] ? caa.other : "nobody", own);
 }
 
@@ -294,18 +296,21 @@ static bool names_check_address(const Name *name, const Probe *probe, const stru
          * it. */
         if (!way.http && !names_is_of_interface(&address.ip))
                 return names_refuse(name,
-                                    "DNS of %s points to %s, not to this machine; change it in "
-                                    "DNS, or add the address to Addresses= if it is forwarded here",
+                                    "DNS points %s to %s, which is not this machine; correct DNS "
+                                    "or, if that address is forwarded to this machine, add it to "
+                                    "Addresses= in the file of the authority",
                                     name->host, text);
         if ((way.http || way.https) && challenges[ACME_TLS_ALPN_01]) {
                 *challenge = ACME_TLS_ALPN_01;
                 return true;
         }
         if (way.error < 0)
-                return names_refuse(name, "nothing can connect to port 80 of %s: %s", text,
+                return names_refuse(name, "a connection to port 80 of %s fails: %s", text,
                                     strerror(-way.error));
-        return names_refuse(name, "bellhop does not answer on port 80 of %s for %s", text,
-                            name->host);
+        return names_refuse(name,
+                            "bellhop does not answer on port 80 of %s for %s; 'ss -tlnp' shows "
+                            "which program listens there",
+                            text, name->host);
 }
 
 static bool names_check_way(const Name *name, AcmeChallenge *ret)
@@ -332,7 +337,7 @@ static bool names_check_way(const Name *name, AcmeChallenge *ret)
              at = at->ai_next, n++)
                 good = clock_nsec(CLOCK_MONOTONIC) < deadline_nsec
                                ? names_check_address(name, &probe, at, ret)
-                               : names_refuse(name, "its addresses answer too slowly");
+                               : names_refuse(name, "the addresses of this host answer too slowly");
         names_probe_remove(&probe);
         freeaddrinfo(all);
         return good;

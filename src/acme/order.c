@@ -139,8 +139,8 @@ static bool order_write_file(Order *order, const char *name, const char *text)
 static void order_drop(Order *order, size_t i, const char *reason)
 {
         if (acme_state_add_failure(&order->state, order->hosts[i], reason) < 0)
-                log_error("%s: not enough memory for the reason of %s", order->what->name,
-                          order->hosts[i]);
+                log_error("%s: not enough memory to store why the certificate lacks %s",
+                          order->what->name, order->hosts[i]);
         order->n_hosts--;
         memmove(order->hosts + i, order->hosts + i + 1,
                 (order->n_hosts - i) * sizeof(*order->hosts));
@@ -173,7 +173,8 @@ static void order_check_host(Order *order, size_t i, bool is_last, uint64_t dead
                         "a certificate has at most 100 hosts; move this host to another instance");
         else if (clock_nsec(CLOCK_MONOTONIC) > deadline_nsec)
                 order_drop(order, order->n_hosts - 1,
-                           "there was no time to check it, because other hosts answered slowly");
+                           "this host was not checked, because the checks of other hosts took too "
+                           "long");
         else if (!names_check(&order->settings, order->what->challenges,
                               order->hosts[order->n_hosts - 1],
                               &order->challenge[order->n_hosts - 1], reason))
@@ -195,7 +196,8 @@ static bool order_check_hosts(Order *order)
         }
         if (n == 0)
                 return order_fail(order, "the instance has no Host= that a certificate could name");
-        return order->n_hosts > 0 || order_fail(order, "no host can have a certificate");
+        return order->n_hosts > 0 ||
+               order_fail(order, "no host of the instance can get a certificate");
 }
 
 /* --- certificates --- */
@@ -279,7 +281,7 @@ static bool order_install(Order *order)
         if (r < 0)
                 return order_fail(order, "%s: %s", path ? path : "certificate", strerror(-r));
         if (certificates_parse(pem, size, &chain) != PEM_TAKEN)
-                return order_fail(order, "%s: it is damaged", path);
+                return order_fail(order, "the file %s is damaged", path);
         question = text_format("install %s\n%s", order->what->name, pem);
         r = question ? acme_ask(order->what->cert_socket, question, &text) : -ENOMEM;
         if (r == 0) {
@@ -287,8 +289,8 @@ static bool order_install(Order *order)
                 (void)strcpy(order->state.authority, order->settings.directory);
         }
         certificates_free(chain);
-        return r == 0 || order_fail(order, "the certificate can't be installed: %s",
-                                    r == -EREMOTEIO ? text : strerror(-r));
+        return r == 0 ||
+               order_fail(order, "bellhop-cert failed: %s", r == -EREMOTEIO ? text : strerror(-r));
 }
 
 /* Whether the certificate is in place, but the server may still use an older one because its reload
@@ -396,10 +398,13 @@ static bool order_write_request(Order *order, const char *text)
         bool good = order_request_is_ours(order, request);
 
         if (!good)
-                (void)order_fail(order, "the request does not name the hosts that were asked for");
+                (void)order_fail(
+                        order,
+                        "the certificate request names other hosts than bellhop-acme asked for");
         else if (!path || !(out = BIO_new_file(path, "w")) ||
                  PEM_write_bio_X509_REQ(out, request) != 1 || BIO_flush(out) != 1)
-                good = order_fail(order, "the request can't be written to %s", path ? path : "");
+                good = order_fail(order, "the certificate request can't be written to %s",
+                                  path ? path : "");
         BIO_free(out);
         X509_REQ_free(request);
         BIO_free(in);
@@ -419,7 +424,7 @@ static bool order_request(Order *order)
         if (question)
                 r = acme_ask(order->what->cert_socket, question, &text);
         if (r < 0)
-                return order_fail(order, "bellhop-cert can't make a request: %s",
+                return order_fail(order, "bellhop-cert can't make a certificate request: %s",
                                   r == -EREMOTEIO ? text : strerror(-r));
         return order_write_request(order, text);
 }
@@ -525,7 +530,8 @@ static bool order_judge_failure(Order *order)
                 const LogFields fields = { .instance = order->what->name };
 
                 log_full(LOG_NOTICE, &fields,
-                         "the authority has refused three nonces; ordering for %s again",
+                         "the authority has refused three nonces of the order for %s; bellhop-acme "
+                         "orders again at once",
                          fields.instance);
                 return true;
         }
@@ -545,7 +551,7 @@ static bool order_judge_failure(Order *order)
                         order_drop(order, i, reason);
         }
         if (order->n_hosts == 0)
-                return order_fail(order, "no host can have a certificate");
+                return order_fail(order, "no host of the instance can get a certificate");
         return order->n_hosts < n_before || order_fail(order, "%s", reason);
 }
 
@@ -618,7 +624,9 @@ static bool order_make_account(Order *order, const char *folder, bool is_new)
                 if (!detail[0])
                         answer_last_line(log, detail);
         }
-        return order_fail(order, "no account could be made at the authority: %s", detail);
+        return order_fail(order,
+                          "bellhop-acme could not make or update its account at the authority: %s",
+                          detail);
 }
 
 /* Makes an account, or updates it if its settings have changed. */
@@ -696,8 +704,8 @@ static bool order_has_budget(Order *order)
 
         return acme_state_count_orders(&order->state, order_now()) < limit ||
                order_fail(order,
-                          "%" PRIu64 " orders were made in a week, "
-                          "OrdersPerWeekPerInstance= of the authority",
+                          "%" PRIu64 " orders were made in a week, which is the limit: "
+                          "OrdersPerWeekPerInstance= in the file of the authority",
                           limit);
 }
 
@@ -724,7 +732,7 @@ static bool order_make(Order *order, const char *account)
         (void)unlink(certificate);
         acme_state_add_order(&order->state, order_now());
         if (!order_save(order))
-                return order_fail(order, "the state can't be written");
+                return order_fail(order, "bellhop-acme can't write its record of the certificate");
         status = order_run_uacme(order, arguments);
         order->is_answered = true;
         order_remove_challenges(order);
@@ -755,7 +763,7 @@ static bool order_get(Order *order)
                 if (order_has_present(order))
                         return true;
         }
-        return order_fail(order, "the authority refuses too many hosts");
+        return order_fail(order, "the authority has refused hosts in each of several orders");
 }
 
 static bool order_load_settings(Order *order)

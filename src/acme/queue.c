@@ -442,7 +442,9 @@ static void queue_start_due(Manager *manager)
         while ((entry = queue_first(manager, now))) {
                 r = queue_start(entry);
                 if (r < 0) {
-                        log_error_errno(r, "can't start a process for %s: %m", entry->name);
+                        log_error_errno(
+                                r, "can't start the process that gets a certificate for %s: %m",
+                                entry->name);
                         entry->next = now + BLOCKED_SEC;
                         entry->tried = entry->tried < now ? entry->tried : now;
                 }
@@ -452,8 +454,9 @@ static void queue_start_due(Manager *manager)
         (void)sd_event_source_set_time_relative(manager->timer, (queue_next_time(manager, now) -
                                                                  now) * USEC_PER_SEC);
         (void)sd_event_source_set_enabled(manager->timer, SD_EVENT_ONESHOT);
-        notify_send(&manager->notify, NOTIFY_NOTHING, "%zu instances, %zu at work",
-                    manager->n_entries, n_running);
+        notify_send(&manager->notify, NOTIFY_NOTHING,
+                    "%zu instances with Tls=acme, %zu orders in progress", manager->n_entries,
+                    n_running);
 }
 
 /* --- the loop --- */

@@ -68,8 +68,8 @@ static int cert_fail(const char *what, int r)
         if (r == -ENOENT)
                 return cert_answer("absent", "");
         text = text_format(" %s: %s\n", what,
-                           r == -ENOKEY         ? "the certificate is not for the present key"
-                           : r == -ECHILD       ? "the process that reads it was killed"
+                           r == -ENOKEY ? "the installed private key belongs to another certificate"
+                           : r == -ECHILD       ? "the process that reads the file was killed"
                            : r < 0              ? strerror(-r)
                            : r == PEM_ENCRYPTED ? "the key has a pass phrase"
                                                 : "the file is damaged");
@@ -184,8 +184,9 @@ static int cert_install(const Cert *cert)
                 r = -EIO;
         sd_bus_flush_close_unref(bus);
         return r >= 0 ? cert_answer("ok\n", "")
-                      : cert_answer("error", " it is installed, but its instance can't be "
-                                             "reloaded; see the journal\n");
+                      : cert_answer("error",
+                                    " the certificate is installed, but its instance can't be "
+                                    "reloaded; the journal says why, in a line of bellhop-cert\n");
 }
 
 static const struct {
@@ -243,7 +244,7 @@ static int cert_run(Cert *cert, char *text, size_t size)
         int r;
 
         if (!cert_parse(cert, text, size))
-                return cert_answer("error", " the question is malformed\n");
+                return cert_answer("error", " the question from bellhop-acme is malformed\n");
         r = cert_load(cert);
         if (r == -ENOENT)
                 return cert_answer("error", " the instance does not have Tls=acme\n");
@@ -253,7 +254,7 @@ static int cert_run(Cert *cert, char *text, size_t size)
                 if (strcmp(cert->words[0], cert_verbs[i].name) == 0 &&
                     cert->n_words >= cert_verbs[i].n_words_min)
                         return cert_verbs[i].run(cert);
-        return cert_answer("error", " the question is malformed\n");
+        return cert_answer("error", " the question from bellhop-acme is malformed\n");
 }
 
 int main(int argc, char *argv[])

@@ -104,7 +104,8 @@ static int acme_parse_address(SettingsFile *file, Span word, void *target)
                 return problem_value(file, word, NULL,
                                      "is not an address; write 192.0.2.7 or 2001:db8::7");
         if (settings->n_addresses == ACME_ADDRESSES_MAX)
-                return problem_value(file, word, NULL, "is one address more than allowed");
+                return problem_value(file, word, NULL,
+                                     "is one address too many; remove an address");
         settings->addresses[settings->n_addresses++] = address.ip;
         return 0;
 }

@@ -214,8 +214,8 @@ static int instance_parse_acme(SettingsFile *file, Span value, void *target)
                 memcpy(name, value.data, value.size);
         if (!instance_name_is_valid(name))
                 return problem_value(file, value, NULL,
-                                     "is not the name of a file in the folder acme, without its "
-                                     "\"" NAME_CONF_SUFFIX "\"");
+                                     "is not a valid name of an authority; write the name of a "
+                                     "file in the folder acme, without \"" NAME_CONF_SUFFIX "\"");
         memcpy(instance->acme, name, sizeof(name));
         return 0;
 }
@@ -228,8 +228,9 @@ static int instance_parse_canonical(SettingsFile *file, Span value, void *target
         if (value.size == 0)
                 return instance_empty(file, value);
         if (hostname_parse(value, &host) != HOSTNAME_OK)
-                return problem_value(file, value, NULL,
-                                     "is not an exact host; write one of Host= without a wildcard");
+                return problem_value(
+                        file, value, NULL,
+                        "is not an exact host; write a host of Host= that has no wildcard");
         free(draft->instance.canonical);
         draft->instance.canonical = strdup(host.name);
         draft->canonical_line = file->line;

@@ -28,10 +28,11 @@ static int instances_report_user(SettingsFile *file, UserVerdict verdict)
                         "user %s does not exist, but an instance runs as the user of the same "
                         "name; create the user (useradd -m %s) or rename the file",
                         name, name);
-        return problem_add(file, NULL, "user %s %s; rename the file", name,
-                           verdict == USER_IS_ROOT
-                                   ? "has uid 0, but an instance can't run as root"
-                                   : "is the router's user, which can send to all instances");
+        return problem_add(
+                file, NULL, "user %s %s; rename the file", name,
+                verdict == USER_IS_ROOT
+                        ? "has uid 0, but an instance can't run as root"
+                        : "is the router's user, but an instance needs a user of its own");
 }
 
 static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draft)

@@ -46,7 +46,7 @@ static Line lines_parse(Span text)
                 line.key = span_trim(line.key);
                 line.value = span_trim(text);
         } else {
-                line.error = "neither a [Section] nor Key=Value; lines can't be "
+                line.error = "the line is neither a [Section] nor Key=Value; lines can't be "
                              "continued, so write the key again";
         }
         return line;

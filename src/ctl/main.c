@@ -207,7 +207,9 @@ static bool main_put(Ctl *ctl, const char *key, const char *value, CtlStatus *st
                !(strcmp(key, "Tls") == 0 && strcmp(ctl->settings[i].key, key) == 0))
                 i++;
         if (i == SETTINGS_MAX) {
-                output_error("There are more than %d settings.", SETTINGS_MAX);
+                output_error(
+                        "The command has more than %d options with settings. Use several commands.",
+                        SETTINGS_MAX);
                 *status = CTL_USAGE;
                 return false;
         }

@@ -151,10 +151,10 @@ static const struct {
         [CERTIFICATE] = { "certificate", "sign a certificate for " },
         [DROP_IN] = { "drop-in", "set up the network of " },
         [LIMIT] = { "limit", "set the limits of " },
-        [INSTANCE_FILE] = { "file", "write the file of " },
+        [INSTANCE_FILE] = { "file", "write the settings file of " },
         [SOCKET] = { "socket", "start the hand-off socket of " },
         [SERVER] = { "server", "restart the server of " },
-        [ROUTER] = { "router", "have the router read the files: it serves " },
+        [ROUTER] = { "router", "have the router read the configuration: it serves " },
 };
 
 /* The result of a step. */
@@ -256,12 +256,11 @@ static Done add_ask_router(const Add *add)
                 done = DONE_NOT;
         samples_done(&samples);
         if (done == DONE_NOT)
-                output_error("The router does not accept the file: 'journalctl -xeu " ROUTER_SERVICE
-                             "' says why.");
+                output_error("The router does not accept the file of the instance: 'journalctl "
+                             "-xeu " ROUTER_SERVICE "' says why.");
         else if (done == DONE_UNKNOWN)
-                output_error(
-                        "The router has not read the files yet: 'systemctl status " ROUTER_SERVICE
-                        "' says why.");
+                output_error("The router has not read the configuration yet: 'systemctl "
+                             "status " ROUTER_SERVICE "' says why.");
         return done;
 }
 
@@ -420,8 +419,8 @@ static CtlStatus add_run_steps(Add *add)
                         continue;
                 done = add_do(add, i);
                 if (done == DONE_UNKNOWN) {
-                        output_error(
-                                "Nothing was undone. Run the same command again to see the state.");
+                        output_error("The result is not known, so nothing was undone. Run the same "
+                                     "command again to see the state.");
                         return CTL_FAILED;
                 }
                 if (done == DONE_NOT)
@@ -464,7 +463,7 @@ static void add_print_end(const Add *add)
         if (ctl->no_legend || ctl->json || ctl->dry_run)
                 return;
         if (ctl->later) {
-                output_print("To put it into effect, run: bellhopctl apply\n");
+                output_print("To bring the instance into force, run: bellhopctl apply\n");
                 return;
         }
         for (size_t i = 0; add->change.n_steps > 0 && i < hostmap_size(add->draft.parsed.routes);
@@ -480,13 +479,13 @@ static void add_print_end(const Add *add)
                 }
         }
         if (!has_tls)
-                output_print("It has no certificate yet, so it does not serve HTTPS. To add one, "
-                             "run: bellhopctl cert %s --install CERT KEY, or bellhopctl cert %s "
-                             "--self-signed\n",
+                output_print("The website has no certificate yet, so it is not served over HTTPS. "
+                             "To add one, run: bellhopctl cert %s --install CERT KEY, or "
+                             "bellhopctl cert %s --self-signed\n",
                              add->name, add->name);
         if (add->draft.parsed.instance.tls == TLS_ACME && !ctl->wait)
-                output_print("bellhop-acme is getting its certificate. To see its progress, run: "
-                             "bellhopctl status %s\n",
+                output_print("bellhop-acme is getting a certificate for the website. To see the "
+                             "progress, run: bellhopctl status %s\n",
                              add->name);
         add_propose_network(add);
         draft_say_ignored(&add->draft, ctl);

@@ -26,16 +26,18 @@ static CtlStatus apply_run(Enforce *enforce)
         for (size_t i = 0; i < config->n_problems; i++)
                 output_error("%s", config->problems[i].text);
         if (config->n_problems > 0)
-                output_error("The changes named above are not in force; everything else is.");
-        change_say_end(enforce->change, enforce_say_unknown(enforce)
-                                                ? "Everything else in the files is in force."
-                                                : "Everything in the files is in force.");
+                output_error("The settings with the mistakes shown above are not in force; "
+                             "everything else is.");
+        change_say_end(enforce->change,
+                       enforce_say_unknown(enforce)
+                               ? "Everything else in the configuration is in force."
+                               : "Everything in the configuration is in force.");
         return config->n_problems > 0 ? CTL_FAILED : CTL_FINE;
 }
 
 CtlStatus verb_apply(const Ctl *ctl, char *arguments[])
 {
-        static const char what[] = "The present state can't be read";
+        static const char what[] = "The present state of the instances can't be read";
         Fleet fleet = { .n = 0 };
         Enforce enforce = { .needs = NULL };
         Change change;

@@ -105,8 +105,9 @@ static CtlStatus cert_fail(const Ctl *ctl, const char *name, const char *host, c
         else if (error == -EACCES)
                 output_error("Only root and user %s can read %s. Use sudo.", name, path);
         else
-                output_error("%s can't be read as certificates%s%s. 'bellhopctl check' shows more.",
-                             path, error < 0 ? ": " : "", error < 0 ? strerror(-error) : "");
+                output_error(
+                        "No certificates can be read from %s%s%s. 'bellhopctl check' shows more.",
+                        path, error < 0 ? ": " : "", error < 0 ? strerror(-error) : "");
         return CTL_FAILED;
 }
 
@@ -238,9 +239,9 @@ static void cert_say_replaced(const Ctl *ctl, const char *name, const char *host
 
         if (!host && !ctl->no_legend && !ctl->json &&
             config_read_instance(ctl->config_dir, name, &instance) == 0 && instance.tls == TLS_ACME)
-                output_print("%s has Tls=acme: bellhop-acme replaces this certificate when it is "
-                             "due, or at its next try if browsers do not accept it. To keep it, "
-                             "run: bellhopctl set %s --tls=files\n",
+                output_print("%s has Tls=acme: bellhop-acme replaces this certificate when its "
+                             "renewal is due, or at the next try if browsers do not accept the "
+                             "certificate. To keep it, run: bellhopctl set %s --tls=files\n",
                              name, name);
 }
 
@@ -259,8 +260,8 @@ static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *hos
         switch (made) {
         case TLS_FILES_PUT:
                 if (!ctl->no_legend)
-                        output_print("Made %s/tls/%s%s/{fullchain,privkey}.pem. To use it, run: "
-                                     "systemctl try-restart bellhop@%s.service\n",
+                        output_print("Made %s/tls/%s%s/{fullchain,privkey}.pem. To use the new "
+                                     "certificate, run: systemctl try-restart bellhop@%s.service\n",
                                      dir, name, folder, name);
                 cert_say_replaced(ctl, name, host);
                 return CTL_FINE;
@@ -331,15 +332,16 @@ static CtlStatus cert_use_key(const Ctl *ctl, const char *name, const char *host
                              host ? host : "");
         else if (r == -ENOTSUP)
                 output_error("OpenSSL can't sign with the key of %s. 'bellhopctl cert %s%s%s "
-                             "--self-signed --force' makes another one.",
+                             "--self-signed --force' makes a new key and certificate.",
                              host ? host : name, name, cert_option(host), host ? host : "");
         else if (r == -ETIMEDOUT || r == -ECHILD)
-                output_error("%s: the process of user %s that reads it %s. Run the command again.",
+                output_error("%s: the process of user %s that reads this file %s. Run the command "
+                             "again.",
                              shown.key_path, name, r == -ECHILD ? "was killed" : "did not answer");
         else if (r == -ELOOP || r == -ENOTDIR)
-                output_error(
-                        "%s is a symbolic link, or its path has one. Put the key itself there.",
-                        shown.key_path);
+                output_error("%s is a symbolic link, or a folder in this path is one. Put the key "
+                             "itself there, without links.",
+                             shown.key_path);
         else if (r == -EPERM || (r == -EACCES && geteuid() != 0))
                 output_error("Only root and user %s can read %s. Use sudo.", name, shown.key_path);
         else if (r == -EACCES)
@@ -478,7 +480,7 @@ static CtlStatus cert_check_pair(const TlsPair *pair, const char *name, const ch
                              host ? host : name, files[0], name, cert_option(host),
                              host ? host : "");
         else if (weakness)
-                output_error("%s: %s. OpenSSL refuses it.", files[0], weakness);
+                output_error("%s: %s. OpenSSL refuses such a certificate.", files[0], weakness);
         else
                 return CTL_FINE;
         return CTL_FAILED;
@@ -540,7 +542,9 @@ static CtlStatus cert_check_user(const char *name)
                 output_error("There is no user %s. 'useradd --create-home %s' makes one.", name,
                              name);
         else
-                output_error("User %s can't have an instance.", name);
+                output_error(
+                        "User %s can't have an instance, because it is root or the router's user.",
+                        name);
         return CTL_FAILED;
 }
 
@@ -571,7 +575,8 @@ static CtlStatus cert_write_pair(Change *change, const char *name, const char *h
                 cert_say_replaced(change->ctl, name, host);
                 return CTL_FINE;
         }
-        output_error("The new certificate is in %s/tls/%s, but the instance does not use it yet.",
+        output_error("The new certificate is in %s/tls/%s, but the instance does not use it yet. "
+                     "Remove the cause of the error above, then run: bellhopctl apply",
                      dir, name);
         return CTL_FAILED;
 }

@@ -90,8 +90,9 @@ static void check_instance(InstanceCheck *inst)
         acme_look(inst);
         check_tls(inst);
         if (inst->instance->is_suspended) {
-                instance_finding(inst, FINDING_SUSPENDED, inst->instance->file, NULL,
-                                 "it is suspended; its pages and snippets are not checked");
+                instance_finding(
+                        inst, FINDING_SUSPENDED, inst->instance->file, NULL,
+                        "the instance is suspended; its pages and snippets are not checked");
         } else {
                 check_acme(inst);
                 check_document_root(inst);
@@ -130,13 +131,13 @@ static int check_instances(Check *check)
         output_progress(NULL, n, n);
         if (check->n_needs_root > 0)
                 finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                            "certificates, keys, snippets and document roots: only root can read "
-                            "them as their users; use sudo");
+                            "certificates, keys, snippets and document roots were not checked: "
+                            "only root can read them as their users; use sudo");
         else if (check->n_silent > 0)
-                finding_add(
-                        &check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                        "whether %zu instances have read their present files: they do not answer",
-                        check->n_silent);
+                finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                            "it is not known whether %zu instances have read their present files: "
+                            "these instances do not answer",
+                            check->n_silent);
         return owners && inst ? 0 : -ENOMEM;
 }
 

@@ -107,7 +107,7 @@ static CtlStatus export_say_missing(const Config *config, const char *only, size
 
                 if (!problem->instance || (only && strcmp(problem->instance, only) != 0))
                         continue;
-                output_error("%s is left out: %s", problem->instance, problem->text);
+                output_error("%s is left out of the export: %s", problem->instance, problem->text);
                 status = CTL_FAILED;
         }
         if (only && n == 0 && status == CTL_FINE) {

@@ -90,8 +90,8 @@ static bool list_take_states(List *list)
                 while (i < FLEET_STATES && !span_equals(word, fleet_state_names[i]))
                         i++;
                 if (i == FLEET_STATES) {
-                        output_error("There is no state '%.*s'. States are unknown, off, idle, "
-                                     "starting, active, stopping, failed and suspended.",
+                        output_error("There is no state '%.*s'. The names of states are: unknown, "
+                                     "off, idle, starting, active, stopping, failed, suspended.",
                                      (int)word.size, (const char *)word.data);
                         return false;
                 }

@@ -57,7 +57,7 @@ static bool remove_routes(Remove *remove, bool had_file)
         if (known == 0 || known == -ESHUTDOWN)
                 return true;
         return !change_step(&remove->change, "router",
-                            "have the router read the files: it no longer serves %s",
+                            "have the router read the configuration: it no longer serves %s",
                             remove->name) ||
                change_reload_router(&remove->change);
 }

@@ -70,10 +70,10 @@ static bool rename_user(Rename *rename)
 
         if (rename->has_begun && rename->user.exists)
                 return true;
-        return !change_step(
-                       change, "user",
-                       "rename user %s to %s; %s remains a second name of the user until the end",
-                       rename->from, rename->to, rename->from) ||
+        return !change_step(change, "user",
+                            "rename user %s to %s; %s remains a second name of the user until the "
+                            "rename is finished",
+                            rename->from, rename->to, rename->from) ||
                second_name_give(rename->from, rename->to, user);
 }
 
@@ -115,7 +115,9 @@ static bool rename_kept_files(Rename *rename)
 static bool rename_folder(Rename *rename, const char *kind, const char *old, const char *new)
 {
         return !place_exists(old) || rename_is_link(old) ||
-               !change_step(&rename->change, kind, "rename %s to %s, with a link until the end",
+               !change_step(&rename->change, kind,
+                            "rename %s to %s, and keep a link with the old name until the rename "
+                            "is finished",
                             old, new) ||
                change_good(old, folder_rename(old, new));
 }
@@ -280,8 +282,8 @@ static int rename_is_drained(const Rename *rename)
         int r = samples_fetch(dir, &samples);
 
         if (r < 0 && r != -ESHUTDOWN) {
-                output_error("The connections that wait for %s are unknown: %s.", rename->from,
-                             metrics_fetch_explain(r));
+                output_error("It is not known whether connections still wait for %s: %s.",
+                             rename->from, metrics_fetch_explain(r));
                 return r;
         }
         if (r == 0) {
@@ -293,7 +295,8 @@ static int rename_is_drained(const Rename *rename)
                 return 0;
         (void)name_path_fill(NAME_HANDOFF_SOCKET, dir, rename->from, socket);
         r = queue_is_empty(socket);
-        (void)change_good("The connections in the hand-off socket are unknown", r);
+        (void)change_good("It is not known whether connections still wait in the hand-off socket",
+                          r);
         return r;
 }
 
@@ -321,12 +324,14 @@ static bool rename_router(Rename *rename)
         if (!change->ctl->dry_run && !place_exists(rename->old.file))
                 return true;
         if (!change->ctl->dry_run && !rename_is_stub(rename->old.file)) {
-                output_error("Another process changed %s meanwhile. Move it away first.",
-                             rename->old.file);
+                output_error(
+                        "Another process changed %s during the rename. Move this file away first.",
+                        rename->old.file);
                 return false;
         }
         if (change_step(change, "router",
-                        "have the router read the files: it sends connections to %s", rename->to) &&
+                        "have the router read the configuration: it sends connections to %s",
+                        rename->to) &&
             (!change_reload_router(change) || !rename_drain(rename)))
                 return false;
         if (change_step(change, "file", "remove %s", rename->old.file) &&
@@ -400,7 +405,8 @@ static bool rename_end_folders(Rename *rename)
         for (size_t i = 0; !rename->change.ctl->dry_run && i < ELEMENTSOF(made); i++)
                 if (place_exists(made[i]) &&
                     change_step(&rename->change, "state",
-                                "remove %s, which another process made meanwhile", made[i]) &&
+                                "remove %s, which another process made during the rename",
+                                made[i]) &&
                     !program_run((const char *const[]){ "rm", "--recursive", "--force",
                                                         "--one-file-system", "--", made[i], NULL }))
                         return false;
@@ -444,9 +450,10 @@ static void rename_say_mentions(Rename *rename)
 
                 r = crontab ? mentions_add(&mentions, crontab, rename->from, "*") : -ENOMEM;
         }
-        (void)change_good("Other files with the old name are unknown", r);
+        (void)change_good("The search for the old name in other files failed", r);
         for (size_t i = 0; i < mentions.n; i++)
-                (void)change_step(&rename->change, "by-hand", "correct by hand: %s:%u names %s",
+                (void)change_step(&rename->change, "by-hand",
+                                  "correct by hand: %s:%u contains the old name %s",
                                   mentions.mentions[i].file, mentions.mentions[i].line,
                                   rename->from);
         mentions_done(&mentions);
@@ -465,10 +472,12 @@ static void rename_print_end(Rename *rename)
                 _cleanup_free_ char *left = rename_kept(i, rename->from);
 
                 if (left && place_exists(left))
-                        output_print("Another process made %s meanwhile, so it is kept.\n", left);
+                        output_print("Another process made %s during the rename, so this file is "
+                                     "kept.\n",
+                                     left);
         }
         output_print("%s is now %s. In the instance, the old folders lead to the new ones. Cron "
-                     "jobs and shells need the new ones.\n",
+                     "jobs and shells must use the new ones.\n",
                      rename->from, rename->to);
 }
 
@@ -501,7 +510,7 @@ CtlStatus verb_rename(const Ctl *ctl, char *arguments[])
         if (status == CTL_FINE)
                 status = rename_prepare(&rename);
         if (status == CTL_FINE && rename.is_done) {
-                change_say_end(&rename.change, "This is already done.");
+                change_say_end(&rename.change, "This rename is already done.");
         } else if (status == CTL_FINE && rename_run(&rename)) {
                 rename_print_end(&rename);
         } else if (status == CTL_FINE) {

@@ -188,7 +188,7 @@ static void route_print_acme(const Config *config, const Explanation *answer)
         if (!instance || instance->tls != TLS_ACME || instance->is_suspended || !answer->route)
                 return;
         output_print("\nWhile bellhop-acme gets a certificate, challenges of the authority for %s "
-                     "are answered without %s.\n",
+                     "are answered by bellhop itself, not by %s.\n",
                      answer->route, instance->name);
 }
 
@@ -203,8 +203,8 @@ static void route_print_notes(const Ctl *ctl, const Wanted *wanted, const Config
                 if (!answers[i].is.outcome || route_answers_agree(&answers[i].is, &files[i].is))
                         continue;
                 why = route_words(&files[i].is);
-                output_print("\nThe files have another route: %s%s%s, %s. 'bellhopctl apply' puts "
-                             "them into effect.\n",
+                output_print("\nThe configuration files were changed, and now give another answer: "
+                             "%s%s%s, %s. 'bellhopctl apply' brings the change into force.\n",
                              files[i].is.outcome, files[i].is.instance ? " " : "",
                              files[i].is.instance ? files[i].is.instance : "", why ? why : "");
                 break;

@@ -174,7 +174,7 @@ static CtlStatus set_try_server(const Set *set)
                             &said);
         if (r == CONFIGTEST_PASSED)
                 return CTL_FINE;
-        if (!change_good("The other server can't be tested", r))
+        if (!change_good("The configuration for the other server can't be tested", r))
                 return CTL_FAILED;
         if (r == CONFIGTEST_FAILED && reason_find(said, &reason) < 0)
                 return output_no_memory();
@@ -196,7 +196,8 @@ static CtlStatus set_check_acme(Set *set, int n_pair)
         set->signs = set->draft.parsed.instance.tls == TLS_ACME && n_pair == 0;
         if (status != CTL_FINE || !set->signs || !place_exists(set->places.tls))
                 return status;
-        output_error("%s is empty, so the instance would not start. Remove it first.",
+        output_error("The folder %s has no certificate, so the instance would not start. Remove "
+                     "this folder first.",
                      set->places.tls);
         return CTL_FAILED;
 }
@@ -302,7 +303,7 @@ static bool set_enforce(Set *set)
         } else if (is_assumed) {
                 set->entry->instance = &set->draft.parsed.instance;
         }
-        good = good && change_good("The present state can't be read",
+        good = good && change_good("The present state of the instance can't be read",
                                    enforce_find(&set->change, &set->fleet, &enforce));
         if (good && is_assumed)
                 set_assume_written(&enforce, set->entry);
@@ -324,8 +325,8 @@ static CtlStatus set_run(Set *set)
             !set_write(set))
                 return CTL_FAILED;
         if (set->is_of_file && !set_enforce(set)) {
-                output_error("Not all changes are in force. Remove the cause, then run the same "
-                             "command again.");
+                output_error("Not all changes are in force, because of the error above. Remove its "
+                             "cause, then run the same command again.");
                 return CTL_FAILED;
         }
         change_say_end(&set->change, nothing ? nothing : set->name);

@@ -187,14 +187,15 @@ static int status_put_file(Status *status)
                 if (strcmp(config->problems[i].file, file) == 0)
                         status_advise(status, "%s", config->problems[i].text);
         if (!entry->has_file)
+                status_advise(status,
+                              "%s does not exist, but the hand-off socket of the instance does: "
+                              "'bellhopctl apply' stops this socket.",
+                              file);
+        else if (entry->instance && (entry->state == FLEET_OFF || !socket_there))
                 status_advise(
                         status,
-                        "%s does not exist, but its socket does: 'bellhopctl apply' stops it.",
-                        file);
-        else if (entry->instance && (entry->state == FLEET_OFF || !socket_there))
-                status_advise(status,
-                              "Its hand-off socket is not started, so clients are refused: run "
-                              "'bellhopctl apply'. If this fails, 'bellhopctl check' shows why.");
+                        "The hand-off socket is not started, so clients are refused: "
+                        "run 'bellhopctl apply'. If this fails, 'bellhopctl check' shows why.");
         else if (entry->instance && status->fleet.router_error == 0 && entry->n_handoffs == UNKNOWN)
                 status_advise(status,
                               "The router does not know the instance yet: run 'bellhopctl apply'");
@@ -264,8 +265,8 @@ static void status_put_oom(Status *status, uint64_t n)
         status_put(status, NULL, "last_oom_kill", SCOLS_JSON_STRING, NULL,
                    last > 0 ? show_time(last, text) : NULL);
         if (any)
-                status_advise(status, "Some of its programs were killed, because memory ran out: "
-                                      "'bellhopctl check' shows more");
+                status_advise(status, "Programs of the instance were killed, because memory ran "
+                                      "out: 'bellhopctl check' shows more");
 }
 
 /* n: how often the limit of tasks was reached */
@@ -279,8 +280,10 @@ static void status_put_tasks_max(Status *status, uint64_t n)
         status_put(status, any ? "Task limit" : NULL, "tasks_max_reached", SCOLS_JSON_NUMBER, shown,
                    n == UNKNOWN ? NULL : count);
         if (any)
-                status_advise(status, "It reached its limit of tasks, so processes or threads did "
-                                      "not start: 'bellhopctl check' shows more");
+                status_advise(
+                        status,
+                        "The instance reached its limit of tasks, so processes or threads did "
+                        "not start: 'bellhopctl check' shows more");
 }
 
 static void status_put_events(Status *status)
@@ -341,9 +344,9 @@ static void status_put_numbers(Status *status)
                    show_ago(last, time(NULL), ago), last > 0 ? show_time(last, then) : NULL);
         if (entry->state == FLEET_FAILED)
                 status_advise(status,
-                              "Its server failed: 'journalctl -xeu bellhop@%s.service' shows why, "
+                              "The server failed: 'journalctl -xeu bellhop@%s.service' shows why, "
                               "'bellhopctl check' finds mistakes in its files. The next connection "
-                              "starts it again.",
+                              "starts the server again.",
                               status->name);
 }
 
@@ -387,12 +390,13 @@ static void status_put_acme(Status *status, const AcmeState *acme, bool is_known
                 if (text)
                         (void)texts_append(&lacks, &n_lacks, text);
         }
-        status_put_list(status, "\nHosts that it lacks", "certificate_lacks", lacks, n_lacks);
+        status_put_list(status, "\nHosts that the certificate lacks", "certificate_lacks", lacks,
+                        n_lacks);
         texts_free(lacks, n_lacks);
         if (acme->error || acme->n_failures_of_hosts > 0)
                 status_advise(status,
-                              "bellhop-acme can't get a certificate for all its hosts: 'bellhopctl "
-                              "check --instance=%s' says what to do",
+                              "bellhop-acme can't get a certificate for all hosts of the instance: "
+                              "'bellhopctl check --instance=%s' says what to do",
                               status->name);
 }
 
@@ -429,16 +433,16 @@ static void status_put_certificate(Status *status)
         acme_state_done(&acme);
         if (r == 0 && ends <= now && is_acme)
                 status_advise(status,
-                              "Its certificate has expired, and bellhop-acme has not renewed it: "
+                              "The certificate has expired, and bellhop-acme has not renewed it: "
                               "'bellhopctl check --instance=%s' shows more",
                               status->name);
         else if (r == 0 && ends <= now)
                 status_advise(status,
-                              "Its certificate has expired. Replace it, then run: "
-                              "systemctl try-reload-or-restart bellhop@%s.service",
+                              "The certificate has expired. Replace it, then run: systemctl "
+                              "try-reload-or-restart bellhop@%s.service",
                               status->name);
         if (r == -EBADMSG)
-                status_advise(status, "Its certificate is damaged: 'bellhopctl check' shows more");
+                status_advise(status, "The certificate is damaged: 'bellhopctl check' shows more");
 }
 
 static void status_put_journal(Status *status)
@@ -459,7 +463,7 @@ static void status_put_journal(Status *status)
                 status_advise(status, "The router's figures are missing: %s",
                               metrics_fetch_explain(fleet->router_error));
         if (geteuid() != 0)
-                status_advise(status, "Without root, not all of this can be seen: use sudo");
+                status_advise(status, "Only root can see everything about an instance: use sudo");
         status_put_list(status, "\nTo do", "to_do", status->advice, status->n_advice);
 }
 

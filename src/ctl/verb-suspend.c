@@ -41,9 +41,10 @@ static bool suspend_write(const Suspend *suspend)
 static bool suspend_reload_router(Suspend *suspend)
 {
         return !change_step(&suspend->change, "router",
-                            suspend->wanted
-                                    ? "have the router read the files: it refuses plain HTTP for %s"
-                                    : "have the router read the files: it sends connections to %s",
+                            suspend->wanted ? "have the router read the configuration: it refuses "
+                                              "plain HTTP for %s"
+                                            : "have the router read the configuration: it sends "
+                                              "connections to %s",
                             suspend->name) ||
                change_reload_router(&suspend->change);
 }

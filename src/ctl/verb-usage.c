@@ -99,7 +99,7 @@ CtlStatus verb_usage(const Ctl *ctl, char *arguments[])
                 output_error(
                         "The figures in %s can't be read: %s. %s", path ? path : ctl->usage_dir,
                         strerror(-r),
-                        r == -EACCES ? "Run it as root."
+                        r == -EACCES ? "Run the command as root."
                         : r == -ENOENT
                                 ? "Run 'systemctl start bellhop-usage.service' to start counting."
                                 : "See bellhop-usage(8).");

@@ -66,7 +66,7 @@ int rules_load(struct nft_ctx *nft, const char *file, const Resolvers *resolvers
                 return -ENOMEM;
         if (nft_run_cmd_from_buffer(nft, commands) == 0)
                 return 0;
-        log_error("can't load the rules of %s: %s", file, nft_ctx_get_error_buffer(nft));
+        log_error("can't load the firewall rules in %s: %s", file, nft_ctx_get_error_buffer(nft));
         return -EINVAL;
 }
 

@@ -93,8 +93,8 @@ static bool mod_find_inheritance(server_rec *server)
         if (r == 0)
                 return true;
         ap_log_error(APLOG_MARK, APLOG_CRIT, -r, server,
-                     "can't use or make what bellhop-instance should pass; look at MemoryMax= and "
-                     "LimitNOFILE=");
+                     "can't use the sockets and memory that bellhop-instance passes, or can't make "
+                     "new ones; look at MemoryMax= and LimitNOFILE=");
         return false;
 }
 
@@ -311,8 +311,8 @@ static int connection_begins(conn_rec *conn)
                 return DECLINED;
 
         ap_log_cerror(APLOG_MARK, APLOG_INFO, 0, conn,
-                      "a client speaks TLS to '%s', but this instance has no certificate; put it "
-                      "below /etc/bellhop/tls",
+                      "a client speaks TLS to '%s', but this instance has no certificate; install "
+                      "one with bellhopctl cert",
                       handoff->host);
         (void)apr_socket_send(ap_get_conn_socket(conn), unrecognized_name, &size);
         /* This makes the MPM read what the client still sends, and only then close the connection.
@@ -346,7 +346,7 @@ static int request_begins(request_rec *request)
                                : canonical_redirect(request, config, own_instance);
 
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, request,
-                      "misdirected: host '%s' on a connection for '%s'",
+                      "misdirected: a request for host '%s' came on a connection for '%s'",
                       target ? target : request->hostname, handoff->host);
         /* After this answer, the browser opens a new connection for that host. With HTTP/1.1, the
          * browser does so only after the present connection ends. */

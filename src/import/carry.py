@@ -199,8 +199,8 @@ class Carry:
         for entry in self.entries:
             for folder in entry["folders"]:
                 if not access.is_bindable(folder, user_of(entry.name)):
-                    yield entry, (f"{entry.place('folders')}: {folder}: {access.first_not_roots(folder)} on the way to it "
-                                  f"can be changed by users other than root, who could replace it with any folder.")
+                    yield entry, (f"{entry.place('folders')}: {folder}: users other than root can change "
+                                  f"{access.first_not_roots(folder)}, and could replace {folder} with any folder.")
 
     def changed_by_hand(self):
         """Finds what was changed by hand after an earlier import. Such changes take precedence over Apache's old

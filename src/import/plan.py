@@ -152,7 +152,7 @@ def read_json(text, file):
     except RecursionError:
         raise Mistakes([f"{file}:{source.line()}: this is nested too deeply."]) from None
     if entries is None:
-        raise Mistakes([f'{file}: it has no list "instances".'])
+        raise Mistakes([f'{file}: the file has no list "instances".'])
     return entries
 
 
@@ -294,9 +294,9 @@ def check_entry(entry):
     if (entry["certificate"] is None) != (entry["key"] is None):
         yield f"{entry.place('certificate')}: set both certificate and key, or neither."
     if entry["certificates"] and not entry["certificate"]:
-        yield f"{entry.place('certificates')}: these need a main certificate, which is missing."
+        yield f"{entry.place('certificates')}: the instance itself needs a certificate, too. Set certificate and key."
     if not (entry["hosts"] or entry["addresses"] or entry["default"]):
-        yield f"{entry.place()}: no route leads to it. Set hosts, addresses or default."
+        yield f"{entry.place()}: no route leads to this instance. Set hosts, addresses or default."
 
 
 def check(entries):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Lists the names of directives that import moves or leaves to the administrator, and the reasons."""
 
-JOURNAL = "requests and errors are in the journal: journalctl -u bellhop@NAME"
+JOURNAL = "requests and errors are in /var/log/bellhop/NAME, or in the journal if bellhop-log does not run"
 USER = "the instance runs as this user"
 LIMITS = "the unit sets limits: systemctl set-property bellhop@NAME.service"
 ACME = "bellhopctl set NAME --acme or import --acme gets certificates instead; until then, the present one remains"

@@ -82,12 +82,12 @@ class Customer:
         elif key in tables.MOVED:
             self.verdict(node, MOVED, tables.MOVED[key])
         elif key in tables.HAND and node.first().lower() == "off":
-            self.verdict(node, MOVED, "it is off by default")
+            self.verdict(node, MOVED, "instances have this off by default")
         elif key in tables.HAND or any(key.startswith(prefix) for prefix in tables.HAND_PREFIXES):
             self.verdict(node, HAND, tables.HAND.get(key) or next(
                 why for prefix, why in tables.HAND_PREFIXES.items() if key.startswith(prefix)))
         elif key == "sethandler" and node.first().lower() in tables.PAGES_OF_SERVER:
-            self.verdict(node, HAND, "see bellhopctl status and top")
+            self.verdict(node, HAND, "use 'bellhopctl status' and 'bellhopctl top' instead")
         elif key in ("servername", "serveralias"):
             self.verdict_on_names(node, site)
             return [f"{pad}{node}"]
@@ -133,7 +133,7 @@ class Customer:
         before = len(self.planner.verdicts)
         inner = self.lines(node.children, depth + 1, site)
         if not inner and node.children:
-            self.planner.verdicts.insert(before, Verdict(self.name, node, MOVED, "all its contents are elsewhere now"))
+            self.planner.verdicts.insert(before, Verdict(self.name, node, MOVED, "everything in this section is elsewhere now"))
             return []
         text = self.with_php_socket(node, site)
         self.planner.verdicts.insert(before, Verdict(self.name, node, KEPT, "in the snippet"))
@@ -190,7 +190,7 @@ class Customer:
             self.verdict(node, MOVED, f"certificate, chain and key are in /etc/bellhop/tls/{self.name}/{folder}".rstrip("/"))
             return self.lines_of_pair(pair, pad)
         if node.key in ("sslcertificatekeyfile", "sslcertificatechainfile"):
-            self.verdict(node, MOVED, "with the certificate")
+            self.verdict(node, MOVED, "it is installed with the certificate")
             return []
         if node.key == "sslcacertificatefile" and not any(child.key == "sslverifyclient" for child in site.node.walk()):
             self.verdict(node, MOVED, "it completes the chain, so it is stored with the certificate")

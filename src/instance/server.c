@@ -379,8 +379,8 @@ uint64_t server_watch(Server *server, sd_event *event, uint64_t now_usec)
                 server->deserted_usec = now_usec + DESERTED_USEC;
         if (now_usec < server->deserted_usec)
                 return server->deserted_usec;
-        log_error("%s started no process that receives; it is killed, and the next connection "
-                  "starts it again; look at MemoryMax=, TasksMax= and LimitNOFILE=",
+        log_error("%s started no process that receives connections; it is killed, and the next "
+                  "connection starts it again; look at MemoryMax=, TasksMax= and LimitNOFILE=",
                   server->kind->name);
         child_kill_all(&server->process);
         server->deserted_usec = UINT64_MAX;

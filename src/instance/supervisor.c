@@ -449,7 +449,8 @@ static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
                 page_bar(server->page, false);
                 return now + WAITING_USEC;
         }
-        supervisor_stop(supervisor, "Idle: ending; the next hand-off starts it again");
+        supervisor_stop(supervisor,
+                        "Ending because the instance is idle; the next connection starts it again");
         return FOREVER;
 }
 

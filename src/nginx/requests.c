@@ -156,8 +156,8 @@ static ngx_int_t requests_begin(ngx_http_request_t *request)
         if (server->len > 0 &&
             (server->len >= sizeof(host) || !admit_host(config, own, host, handoff))) {
                 ngx_log_error(NGX_LOG_INFO, request->connection->log, 0,
-                              "misdirected: host '%V' on a connection for '%s'", server,
-                              handoff->host);
+                              "misdirected: a request for host '%V' came on a connection for '%s'",
+                              server, handoff->host);
                 /* After status 421 (Misdirected Request), the browser opens a new connection for
                  * that host. With HTTP/1.1, the present connection must end first. */
                 if (!request->stream)
@@ -185,7 +185,7 @@ static ngx_int_t requests_guard(ngx_http_request_t *request, bool are_programs_s
                       path.data,
                       !file_name_is_settings((char *)path.data) &&
                                       file_name_is_php((char *)path.data)
-                              ? "; for a location to run PHP, include php.conf of bellhop in it"
+                              ? "; to run PHP in a location, include bellhop's php.conf there"
                               : ", which is a program or has settings");
         return NGX_HTTP_FORBIDDEN;
 }

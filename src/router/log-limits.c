@@ -49,8 +49,8 @@ bool log_limits_pass(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, L
                 return false;
         left_out += left_out_of_instance;
         if (left_out > 0)
-                log_full(LOG_INFO, fields, "%u more like the next line were not written to the log",
-                         left_out);
+                log_full(LOG_INFO, fields,
+                         "%u more lines like the next one were not written to the log", left_out);
         return true;
 }
 

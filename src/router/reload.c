@@ -70,7 +70,7 @@ static void reload_clean_note(Reload *reload)
 
 static void reload_report_problems(Reload *reload, const Config *config)
 {
-        const char *settings = config->settings_kept ? "the router's settings" : "";
+        const char *settings = config->settings_kept ? "the router" : "";
         char kept[96] = "";
 
         if (config->n_problems == 0) {
@@ -81,15 +81,16 @@ static void reload_report_problems(Reload *reload, const Config *config)
                 log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_CONFIG_PROBLEM }, "%s",
                          config->problems[i].text);
         if (config->n_kept > 0)
-                snprintf(kept, sizeof(kept), "%zu instances%s%s are unchanged", config->n_kept,
-                         settings[0] ? " and " : "", settings);
+                snprintf(kept, sizeof(kept), "%zu instances%s%s keep their old settings",
+                         config->n_kept, settings[0] ? " and " : "", settings);
         else if (settings[0])
-                snprintf(kept, sizeof(kept), "%s are unchanged", settings);
-        log_warning("the items named above are ignored%s%s; everything else is served",
+                snprintf(kept, sizeof(kept), "%s keeps its old settings", settings);
+        log_warning("the files with the mistakes logged above are ignored%s%s; everything else is "
+                    "served",
                     kept[0] ? ", but " : "", kept);
         snprintf(reload->note, sizeof(reload->note),
-                 "configuration has errors, see the journal%s%s: %s", kept[0] ? "; " : "", kept,
-                 config->problems[0].text);
+                 "the configuration has errors, see the journal%s%s; the first error: %s",
+                 kept[0] ? "; " : "", kept, config->problems[0].text);
         reload_clean_note(reload);
 }
 

@@ -346,7 +346,7 @@ static int speak_smtp(void)
 
 static int refuse_mode(void)
 {
-        fail(EX_UNAVAILABLE, "a site can only send: see bellhop-mail(8)");
+        fail(EX_UNAVAILABLE, "this sendmail can only send messages: see bellhop-mail(8)");
 }
 
 /* Turns "<alice@alice.example>" into alice@alice.example. */

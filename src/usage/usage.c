@@ -127,8 +127,8 @@ static void usage_take(Usage *usage, const Received *received)
                 usage_take_report(usage, &message, (uint64_t)sender->pid);
         if (r < 0)
                 log_error_errno(r,
-                                "can't close the account of %s: %m; a new customer with that name "
-                                "would inherit it",
+                                "can't close the usage account of %s: %m; a new customer with that "
+                                "name would continue it",
                                 name);
 }
 

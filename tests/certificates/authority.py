@@ -155,7 +155,7 @@ class Authority:
 def ordered_again(box):
     """How many orders of each instance bellhop-acme has made again, because the authority had refused nonces."""
     lines = box.journal("-u", "bellhop-acme")
-    return collections.Counter(re.findall(r"has refused three nonces; ordering for (\S+) again", lines))
+    return collections.Counter(re.findall(r"has refused three nonces of the order for (\S+); bellhop-acme orders again", lines))
 
 
 def issued_too_often(box, authority, names):

@@ -81,7 +81,7 @@ def test_new_host(box, dns, authority):
     box.wait_for("the new certificate", lambda: names_of(certificate(box, "alice")) == hosts, seconds=60)
     known = box.wait_for("the end of the try", lambda: has_certificate(box, "alice"))
     assert set(known["Failed"]) == {"bad.alice.example", "none.alice.example"} and "Error" not in known
-    assert known["Failed"]["bad.alice.example"].startswith("DNS of bad.alice.example points to 192.0.2.9, not to this machine")
+    assert known["Failed"]["bad.alice.example"].startswith("DNS points bad.alice.example to 192.0.2.9, which is not this machine")
     assert known["Failed"]["none.alice.example"].startswith("DNS has no address of none.alice.example")
     # The instance runs, so it is reloaded.
     box.wait_for("it is in force", lambda: serial_of(served(box, hosts[0])) == serial_of(certificate(box, "alice")) != before)
@@ -108,7 +108,7 @@ def test_external_account(box, dns):
     bound = Authority(box, "bound", 14200, prompt=True, external_accounts={KEY_ID: MAC_KEY})
     dns.has("eve.example")
     add(box, "eve", "--host=eve.example", "--acme=bound")
-    assert wait_for_failure(box, "eve")["Error"].startswith("no account could be made at the authority: ")
+    assert wait_for_failure(box, "eve")["Error"].startswith("bellhop-acme could not make or update its account at the authority: ")
     box.write("/etc/bellhop/acme/bound.account", f"{KEY_ID}:{MAC_KEY}\n")
     box.shell("chown bellhop-acme /etc/bellhop/acme/bound.account; chmod 0400 /etc/bellhop/acme/bound.account")
     bound.configure(ExternalAccountFile="/etc/bellhop/acme/bound.account")

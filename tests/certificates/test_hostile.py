@@ -164,7 +164,7 @@ def test_key_is_replaced_within_an_order(box, mallory, authority):  # pylint: di
     box.wait_for("the order", lambda: len(authority.orders()) > n_orders)
     heal(box)
     box.wait_for("the end of the try", lambda: state(box, NAME).get("Tried"), seconds=60)
-    assert "the certificate is not for the present key" in state(box, NAME)["Error"]
+    assert "the installed private key belongs to another certificate" in state(box, NAME)["Error"]
     assert not box.path(f"{FOLDER}/fullchain.pem").exists()
     assert "Error" not in try_again(box) and names_of(certificate(box, NAME)) == (HOST,)
 

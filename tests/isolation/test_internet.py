@@ -365,7 +365,7 @@ def test_mistake_in_the_rules(box, oscar, rules):
     cursor = box.journal("-n", "0", "--show-cursor").rpartition("cursor: ")[2].strip()
     assert box.curl(f"http://{oscar.host}/", "-o", "/dev/null", "-w", "%{http_code}") == "503"
     # The client is refused instead of waiting while systemd tries again and again.
-    assert box.journal("-u", FIREWALL, f"--after-cursor={cursor}").count("can't load the rules") in (1, 2)
+    assert box.journal("-u", FIREWALL, f"--after-cursor={cursor}").count("can't load the firewall rules") in (1, 2)
     assert "can't start (its start job failed)" in box.journal("-u", f"bellhop-standin@{oscar.name}")
     assert box.show(oscar.unit, "ActiveState") != "active"
 

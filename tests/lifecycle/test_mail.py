@@ -172,7 +172,7 @@ def test_over_the_budget(dave):
 def test_nothing_but_sending(dave):
     dave.write_page("dave", "mode.cgi", "for mode in -bp -q -bi -bd; do /usr/sbin/sendmail $mode </dev/null 2>&1; done; mailq 2>&1")
     said = dave.curl("http://dave.example/mode.cgi").splitlines()
-    assert said[:4] == ["sendmail: a site can only send: see bellhop-mail(8)"] * 4, said
+    assert said[:4] == ["sendmail: this sendmail can only send messages: see bellhop-mail(8)"] * 4, said
 
 
 def test_machine_keeps_its_own(dave, server):

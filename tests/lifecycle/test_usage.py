@@ -269,7 +269,7 @@ def test_removed_customer(box):
     box.curl("http://dora.example/")
     old = used(box, "dora")
     assert old["bytes_sent"] > 0
-    assert "close the account of dora" in box.run("bellhopctl", "remove", "--purge", "--yes", "dora")
+    assert "close the usage account of dora" in box.run("bellhopctl", "remove", "--purge", "--yes", "dora")
     entries = json.loads(box.run("bellhopctl", "usage", "dora", "--json"))["usage"]
     assert [entry["bytes_sent"] for entry in entries] == [old["bytes_sent"]] and entries[0]["removed"].endswith("Z")
     box.run("bellhopctl", "add", "dora", *options)

@@ -58,13 +58,13 @@ def test_mistake_in_the_file_of_the_authority(acme):
 
 def test_no_certificate(acme):
     """What was wrong is said, with what to do; nobody is told to install a certificate by hand."""
-    acme.write(f"{STATES}/carol", "[Certificate]\nTried=4000000000\nNext=4000003600\nFailures=1\nError=no host can have a certificate\n"
+    acme.write(f"{STATES}/carol", "[Certificate]\nTried=4000000000\nNext=4000003600\nFailures=1\nError=no host of the instance can get a certificate\n"
                                   "Failed=carol.example DNS has no address of carol.example; add one\n")
-    assert "no host can have a certificate" in find(acme, "acme-failed")["what"]
+    assert "no host of the instance can get a certificate" in find(acme, "acme-failed")["what"]
     assert "carol.example (DNS has no address of carol.example; add one)" in find(acme, "acme-hosts")["what"]
     assert {one["severity"] for one in findings(acme)} == {"warning"}
     assert "--install" not in acme.run("bellhopctl", "check", "--instance=carol")
     status, = json.loads(acme.run("bellhopctl", "status", "carol", "--json"))["instances"]
-    assert status["certificate_error"] == "no host can have a certificate"
+    assert status["certificate_error"] == "no host of the instance can get a certificate"
     acme.path(f"{STATES}/carol").unlink()
     assert findings(acme) == []

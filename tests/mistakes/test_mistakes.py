@@ -294,10 +294,10 @@ def test_suspended_is_no_mistake(box):
 
 
 @pytest.mark.parametrize("property_, says", [
-    ("LoadCredential", "carol.*the certificate: systemd does not answer whether it passes one (Connection timed out)"),
-    ("Environment", "carol.*the snippets: their test can't be run: Connection timed out"),
-    ("UnitFileState", "the ports of apache2.service: systemd does not answer (Connection timed out)"),
-    ("Listen", "the ports of bellhop-router.socket: systemd does not answer (Connection timed out)")])
+    ("LoadCredential", "carol.*the certificate was not checked: systemd does not answer whether the unit passes one (Connection timed out)"),
+    ("Environment", "carol.*the snippets were not checked: their test can't be run: Connection timed out"),
+    ("UnitFileState", "the ports of apache2.service were not checked: systemd does not answer (Connection timed out)"),
+    ("Listen", "the ports of bellhop-router.socket were not checked: systemd does not answer (Connection timed out)")])
 def test_what_systemd_does_not_say_is_not_checked(box, property_, says):
     """It is neither right nor wrong."""
     library = "/root/mute.so"
@@ -419,7 +419,7 @@ LOST = {
     "what systemd can't read": (["", "80", "localhost:443"], "", "error",
                                 ["bellhop-router.socket does not listen on port 443"]),
     "all, by IPv4 twice": (["0.0.0.0:80"], "", "error",
-                           ["port 80 of bellhop-router.socket listens on IPv4 twice: [::] includes IPv4"]),
+                           ["port 80 of bellhop-router.socket is listed for IPv4 twice: [::] includes IPv4"]),
 }
 
 

@@ -130,7 +130,7 @@ def test_htaccess(site):
     assert status_of(site, "private/list.txt") == "200"
     found = find(site, "htaccess-ignored")
     assert (found["file"], found["severity"], found["instance"]) == (f"{WWW}/private/.htaccess", "warning", "carol")
-    assert found["what"] == "nginx does not read it, nor 1 more" and "bellhop-nginx(8)" in found["advice"]
+    assert found["what"] == "nginx does not read this file, nor 1 more .htaccess files" and "bellhop-nginx(8)" in found["advice"]
     # A snippet may say the same; settings of PHP do not.
     site.write(f"{SITES}/php.fpm", "include = /etc/bellhop/php/fpm.conf\n")
     assert find(site, "htaccess-ignored")["severity"] == "warning"
@@ -217,8 +217,8 @@ def test_application_on_a_port(site, listen):
                 "location /there { proxy_pass http://127.0.0.1:3333; }\nlocation /elsewhere { proxy_pass http://192.0.2.1; }\n"
                 "location /group { proxy_pass http://app; }\n", network=True)
     assert [(entry["kind"], entry["line"], entry["what"]) for entry in findings(site)] == [
-        ("application-unreachable", 1, "no program listens on port 3334, for http://[::1]:3334/"),
-        ("application-unreachable", 1, "no program listens on port 3335, for 127.0.0.2:3335")]
+        ("application-unreachable", 1, "no program listens on port 3334, which http://[::1]:3334/ needs"),
+        ("application-unreachable", 1, "no program listens on port 3335, which 127.0.0.2:3335 needs")]
 
 
 def test_listen(site):

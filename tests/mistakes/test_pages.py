@@ -267,7 +267,7 @@ def test_files_of_root_after_a_restore(box):
               f"install -d -m 0700 {WWW}/download")
     found = find(box, "pages-unreadable")
     assert (found["severity"], found["instance"]) == ("warning", "carol")
-    assert found["what"].endswith(", nor 3 more")
+    assert found["what"].endswith(", nor 3 more files or folders")
     assert visit(box, "images/1.png") == 403 and visit(box, "download/x") == 403
     assert not is_command(found["advice"])
 
@@ -277,7 +277,7 @@ def test_limit_of_files(box):
     box.shell(f"mkdir -p {WWW}/a/b; {htaccess('Nonsense', WWW + '/a/b/.htaccess')}; chown -R carol: {WWW}")
     notes = [entry for entry in json.loads(box.try_run("bellhopctl", "check", "--json", "--files=2").stdout)["findings"]
              if entry["kind"] == "not-checked"]
-    assert any("files after the first 2" in entry["what"] for entry in notes)
+    assert any("only the first 2 files and folders" in entry["what"] for entry in notes)
     assert find(box, "htaccess-error")["file"] == f"{WWW}/a/b/.htaccess"
     assert box.try_run("bellhopctl", "check", "--files=many").returncode == 2
 

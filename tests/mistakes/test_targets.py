@@ -103,7 +103,7 @@ def test_network_is_closed(box, listen):
 def test_nobody_listens_on_the_port(box, listen, url, family, where):
     apply(box, f"ProxyPass /app {url}\nProxyPass /no !\n", network=True)
     found = find(box, "application-unreachable")
-    assert found["what"] == f"no program listens on port 3333, for {url}"
+    assert found["what"] == f"no program listens on port 3333, which {url} needs"
     assert status(box, "app") in (500, 503)
     listen(family, where)
     assert findings(box) == []

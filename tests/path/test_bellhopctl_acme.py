@@ -89,7 +89,7 @@ def test_status(machine):
     assert one["certificate_lacks"] == ["b.example: DNS leads to 192.0.2.9, not here", "www.b.example: It has no address."]
     text = machine.text("status", B)
     for line in ("automatic, from authority staging; ", "next try in 3 hours\n", "Last error: the authority says no\n",
-                 "Hosts that it lacks:\n  b.example: DNS leads to 192.0.2.9, not here\n  www.b.example: It has no address.\n",
+                 "Hosts that the certificate lacks:\n  b.example: DNS leads to 192.0.2.9, not here\n  www.b.example: It has no address.\n",
                  f"'bellhopctl check --instance={B}' says what to do"):
         assert line in text
 
@@ -209,7 +209,7 @@ def test_check_of_what_is_well(with_authority):
     machine.instance(A, "Host=a.example\nTls=acme\n")
     certificate(machine, A, 800, ["a.example"])
     assert findings(machine).keys() == {"self-signed"}
-    assert findings(machine)["self-signed"]["advice"].startswith("Wait until bellhop-acme replaces it")
+    assert findings(machine)["self-signed"]["advice"].startswith("Wait until bellhop-acme replaces the certificate")
     machine.instance(A, "Host=a.example\nTls=acme\n", GOOD)
     certificate(machine, A, 25, ["a.example"], begin=-65, issuer=True)
     assert not findings(machine)
@@ -219,7 +219,7 @@ def test_check_of_what_is_well(with_authority):
         certificate(machine, A, days, ["a.example"], begin=begin, issuer=True)
         found = findings(machine)
         assert found.keys() == {"certificate-expires"}
-        assert found["certificate-expires"]["advice"].startswith("Wait until bellhop-acme replaces it")
+        assert found["certificate-expires"]["advice"].startswith("Wait until bellhop-acme replaces the certificate")
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="certificates of others")
@@ -269,7 +269,7 @@ def test_check_of_damaged_files(with_authority, file):
         change()
         for finding in findings(machine).values():
             assert re.search(r"--self-signed --config=\S+ --force'", finding["advice"]) and "--install" not in finding["advice"]
-            assert finding["advice"].endswith("bellhop-acme replaces it at its next try.")
+            assert finding["advice"].endswith("bellhop-acme replaces this self-signed certificate at its next try.")
 
 
 def test_check_of_authorities(machine):
@@ -292,7 +292,7 @@ def test_check_of_what_no_authority_signs(with_authority):
     assert "acme-no-host" in findings(machine)
     machine.instance(A, "Host=a.example *.b.example\nTls=acme\n", GOOD + "Failed=*.b.example a wildcard needs more\n")
     found = findings(machine)
-    assert "*.b.example: the authority default has no Challenges=dns-01" in found["acme-wildcard"]["what"]
+    assert "*.b.example is a wildcard, but the authority default has no Challenges=dns-01" in found["acme-wildcard"]["what"]
     assert "acme-hosts" not in found
     (machine.config / "acme/default.conf").write_text("[Acme]\nChallenges=http-01 dns-01\nDnsHook=/bin/true\n")
     assert not {"acme-wildcard", "acme-no-host"} & findings(machine).keys() and "acme-hosts" in findings(machine)
@@ -327,7 +327,7 @@ def test_check_shows_a_record_for_the_account(machine, url, is_shown):
 def test_cert_says_that_it_is_replaced(machine):
     machine.instance(A, "Host=a.example\nTls=acme\n")
     words = "cert", A, "--self-signed", "--force", f"--config={machine.config}"
-    assert f"bellhop-acme replaces this certificate when it is due, or at its next try if browsers do not accept it. To keep it, run: bellhopctl set {A} --tls=files" in run(*words)
+    assert f"bellhop-acme replaces this certificate when its renewal is due, or at the next try if browsers do not accept the certificate. To keep it, run: bellhopctl set {A} --tls=files" in run(*words)
     assert "acme" not in run(*words, "--host=a.example") and run(*words, "--no-legend") == ""
     machine.instance(A, "Host=a.example\n")
     assert "acme" not in run(*words)

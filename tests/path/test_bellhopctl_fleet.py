@@ -80,7 +80,7 @@ def test_route_says_when_the_files_say_something_else():
         assert (found["http"]["reason"], found["http"]["instance"]) == ("plain-http", A)
         said = subprocess.run([BELLHOPCTL, "route", *where(router), "new.example"], text=True, capture_output=True,
                               timeout=TIMEOUT, check=False).stdout
-        assert f"The files have another route: hand-off {A}, exact: Host=new.example." in said
+        assert f"The configuration files were changed, and now give another answer: hand-off {A}, exact: Host=new.example." in said
 
 
 @pytest.mark.parametrize("setting, says", [("Tls=acme", True), ("Tls=files", False), ("Tls=acme\nSuspended=yes", False)])
@@ -89,14 +89,14 @@ def test_route_names_challenges(tmp_path, setting, says):
     (tmp_path / f"instances/{A}.conf").write_text(f"[Instance]\nHost=*.shop.example\n{setting}\n")
     said = subprocess.run([BELLHOPCTL, "route", "--offline", f"--config={tmp_path}", f"--runtime={tmp_path}", "--tls", "a.shop.example"],
                           text=True, capture_output=True, check=False, timeout=TIMEOUT).stdout
-    assert (f"challenges of the authority for *.shop.example are answered without {A}." in said) == says, said
+    assert (f"challenges of the authority for *.shop.example are answered by bellhop itself, not by {A}." in said) == says, said
 
 
 def test_route_of_no_router(tmp_path):
     for folder in ("config", "run"):
         (tmp_path / folder).mkdir()
     said = run("route", f"--config={tmp_path}/config", f"--runtime={tmp_path}/run", "a.example", status=1)
-    assert "no process listens on the control socket" in said and "With --offline, bellhopctl reads the files instead." in said
+    assert "no process listens on the router's control socket" in said and "With --offline, bellhopctl reads the files instead." in said
 
 
 def test_list(fleet):

@@ -64,10 +64,10 @@ def entry(**keys):
     ({"snippets": {"../x.conf": ""}}, "snippets: this must be an object"), ({"snippets": {"x": ""}}, "snippets: this must"),
     ({"tls": "auto"}, "tls: this must be files or acme"), ({"acme": "../x"}, "acme: this must be the name of a file"),
     ({"folders": ["/a b"]}, "folders: this must be"), ({"folders": ["/a/../etc"]}, "folders: this must be"),
-    ({"folders": ["/"]}, "folders: this must be"), ({"hosts": []}, "no route leads to it"),
+    ({"folders": ["/"]}, "folders: this must be"), ({"hosts": []}, "no route leads to this instance"),
     ({"instance": "nobody-of-that-name"}, "instance: user nobody-of-that-name does not exist"),
     ({"instance": "root"}, "instance: root is root"),
-    ({"certificates": {"x": {"certificate": "/x", "key": "/y"}}}, "certificates: these need a main certificate"),
+    ({"certificates": {"x": {"certificate": "/x", "key": "/y"}}}, "certificates: the instance itself needs a certificate"),
 ])
 def test_mistakes(config, tmp_path, keys, says):
     path = tmp_path / "plan.json"
@@ -110,7 +110,7 @@ def test_a_key_that_does_not_exist_is_one_mistake_of_the_first_line(config, tmp_
 @pytest.mark.parametrize("text, says", [
     ("", ":1: this is not valid JSON"), ("{", ":1: this is not valid JSON"), ("[]", ":1: this is not valid JSON: expected {"),
     ('{"instances": [\n{"instance": "a",}]}', ":2: this is not valid JSON"), ('{"instances": []} x', "there is text after the end"),
-    ("{}", 'it has no list "instances"'), ('{"instances": [{"http": 1,\n"http": 2}]}', ":2: http is given twice"),
+    ("{}", 'the file has no list "instances"'), ('{"instances": [{"http": 1,\n"http": 2}]}', ":2: http is given twice"),
     ('{"instances": [{"snippets": {"a.conf": "", "a.conf": ""}}]}', "a.conf is given twice"), ("[" * 99999, "JSON"),
     ('{[]: 1}', "a key is a string"), ('{{}: 1}', "a key is a string"), ('{"instances": [{1: 1}]}', "a key is a string"),
     ('{"instances": [' + "[" * 99999, "JSON"), ('{"x": ' + "[" * 99999, "nested too deeply"),

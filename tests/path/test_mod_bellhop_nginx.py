@@ -230,7 +230,7 @@ def test_location_without_php():
         for name in ("x.php", "x.cgi"):
             assert "secret" not in instance.curl(f"/{name}")[1]
         php, cgi = lines(instance, 17, 2)
-        assert "include php.conf" in php and "php.conf" not in cgi
+        assert "include bellhop's php.conf" in php and "php.conf" not in cgi
 
 
 def test_largest_body(instance):

@@ -126,7 +126,7 @@ def test_bad_file_keeps_its_instance(bad):
             assert router.reload().instances == 3
             found = [line for line in router.errors().splitlines() if line.startswith(f"<4>{path}")]
             assert found
-            assert found[0][3:] in status_text(router) and "1 instances are unchanged" in status_text(router)
+            assert found[0][3:] in status_text(router) and "1 instances keep their old settings" in status_text(router)
             assert router.expect(B, http("bob.example")).host == "bob.example"
             router.expect(B, http("www.shop.example"))
             assert router.expect(B, http("unknown.example")).reason == REASON_DEFAULT
@@ -207,7 +207,7 @@ def test_bad_settings_keep_the_old_ones(name):
         # Instances are read all the same.
         write_instance(router, B, "Host=new.example")
         router.reload()
-        assert f"the router's settings are unchanged: {path}:3: unknown key Nonsense=" in status_text(router)
+        assert f"the router keeps its old settings; the first error: {path}:3: unknown key Nonsense=" in status_text(router)
         assert parse_reply(router.ask(b"GET / HTTP/1.1\r\n"))[0] == 408
         router.expect(B, http("new.example"))
 
@@ -291,7 +291,7 @@ def test_asking_tells_of_errors_and_failure(asked):
     path = write_instance(asked, B, "Host=b@b.example")
     done = ask(asked)
     assert done.returncode == 0
-    assert done.stderr.startswith("<4>configuration has errors") and f"{path}:2: " in done.stderr
+    assert done.stderr.startswith("<4>the configuration has errors") and f"{path}:2: " in done.stderr
     fail_to_load(asked)
     done = ask(asked)
     assert done.returncode == 1

@@ -86,8 +86,8 @@ def test_add(box, acme):
     """HTTPS from the first minute; bellhop-acme is started once the router has the instance."""
     assert "acme" in steps(box, "add", "dora", f"--host={HOST}", "--create-user", "--acme", "--dry-run")
     lines = add(box).splitlines()
-    assert lines.index("have the router read the files: it serves dora") < lines.index("start bellhop-acme")
-    assert "bellhop-acme is getting its certificate. To see its progress, run: bellhopctl status dora" in lines
+    assert lines.index("have the router read the configuration: it serves dora") < lines.index("start bellhop-acme")
+    assert "bellhop-acme is getting a certificate for the website. To see the progress, run: bellhopctl status dora" in lines
     assert "Tls=acme" in box.path(FILE).read_text() and acme.has_read(1)
     box.curl(f"https://{HOST}/", "-k")
     # Browsers warn of the present one, so it does not look like a good one.
@@ -110,8 +110,8 @@ def test_wait(box, acme):
     acme.prepare(GOOD)
     lines = add(box, "--wait").splitlines()
     assert [line for line in lines if "bellhop-acme" in line or "valid until" in line] == [
-        "start bellhop-acme", "wait for the certificate of dora: bellhop-acme checks its names",
-        "bellhop-acme has sent its request, and the authority checks the names",
+        "start bellhop-acme", "wait for the certificate of dora: bellhop-acme checks the hosts",
+        "bellhop-acme has sent its request, and the authority now checks the hosts",
         "dora has a certificate, valid until 2100-01-01T00:00:00Z"]
     # Nothing has to change, so there is nothing to wait for.
     assert steps(box, "set", "dora", "--acme", "--wait") == ["wait"]
@@ -123,7 +123,7 @@ def test_wait(box, acme):
 @pytest.mark.parametrize("state, says", [
     (BAD, ["dora got no certificate: no host is good", f"{HOST}: DNS leads to 192.0.2.9, not here",
            "bellhop-acme tries again in "]),
-    (HALF, ["The certificate does not have all hosts of dora:", f"{OTHER}: DNS leads to 192.0.2.9, not here"])])
+    (HALF, ["The certificate of dora lacks these hosts:", f"{OTHER}: DNS leads to 192.0.2.9, not here"])])
 def test_wait_in_vain(box, acme, state, says):
     acme.prepare(state)
     said = add(box, f"--host={OTHER}", "--wait", status=1)
@@ -163,7 +163,7 @@ def test_set(box, acme):
     assert steps(box, "set", "dora", "--tls=acme")[-1] == "acme"
     assert box.shell(f"sha256sum {TLS}/*") == before
     assert steps(box, "set", "dora", "--tls=acme") == []
-    assert "That authority has no file /etc/bellhop/acme/nowhere.conf" in ctl(box, "set", "dora", "--acme=nowhere", status=1)
+    assert "The file of the authority, /etc/bellhop/acme/nowhere.conf, does not exist" in ctl(box, "set", "dora", "--acme=nowhere", status=1)
     assert "only for hosts" in ctl(box, "set", "dora", "--host=", "--address=127.0.0.77", status=1)
     assert ctl_json(box, "export", "dora")["instances"][0]["tls"] == "acme"
 

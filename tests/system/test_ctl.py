@@ -97,7 +97,7 @@ def test_one_command_for_each_customer(box):
         owner = 0 if "sites" in path else box.uid("dora")
         assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (mode, owner, box.uid("dora")), path
     assert stat.S_IMODE(box.path("/etc/bellhop/instances/dora.conf").stat().st_mode) == 0o644
-    assert ctl(box, "apply") == "Everything in the files is in force.\n"
+    assert ctl(box, "apply") == "Everything in the configuration is in force.\n"
     found = ctl_json(box, "check")["findings"]
     assert [entry for entry in found if entry["severity"] == "error" and entry["instance"] in NEW] == []
     # And they come back.
@@ -186,7 +186,7 @@ def test_half_a_certificate_can_not_be_added(box, files, says):
 def test_redirect_with_a_certificate_that_is_there_first(box):
     add(box, "dora")
     ctl(box, "remove", "--yes", "dora")
-    assert "write the file of dora" in ctl(box, "add", "dora", "--host=dora.example", "--http=redirect")
+    assert "write the settings file of dora" in ctl(box, "add", "dora", "--host=dora.example", "--http=redirect")
     assert is_served(box, "dora")
 
 
@@ -221,7 +221,7 @@ def test_what_fails_is_undone(box):
     before = snapshot(box)
     box.path("/run/bellhop/dora.handoff").mkdir()
     said = add(box, "dora", "--network", status=1)
-    assert "systemctl start failed: Job failed." in said and "See: systemctl status bellhop@dora.socket" in said
+    assert "systemctl start failed: Job failed." in said and "To see why, run: systemctl status bellhop@dora.socket" in said
     box.path("/run/bellhop/dora.handoff").rmdir()
     box.run("systemctl", "reset-failed", "bellhop@dora.socket")
     assert left_of(box, "dora") == []
@@ -290,7 +290,7 @@ def test_dry_run_changes_nothing(box):
         "file", "router"]
     box.path("/etc/bellhop/instances/bob.conf").rename(box.path("/root/bob.conf"))
     try:
-        assert "stop, as its file was removed, bob\n" in ctl(box, "apply", "--dry-run")
+        assert "because the instance's file was removed, stop bob\n" in ctl(box, "apply", "--dry-run")
     finally:
         box.path("/root/bob.conf").rename(box.path("/etc/bellhop/instances/bob.conf"))
     ctl(box, "apply")
@@ -707,7 +707,7 @@ def changes(box, *options, **kwargs):
     return [step["what"] for step in ctl_json(box, "apply", *options, **kwargs)["changes"]]
 
 
-ROUTER = "have the router read the files"
+ROUTER = "have the router read the configuration"
 
 
 def test_apply_does_what_has_changed(box):
@@ -742,7 +742,7 @@ def test_apply_sees_snippets_and_certificates(box):
     assert main_pid(box, "alice") == pid
     box.shell(f"mv {tls} /root/tls; systemctl restart bellhop@alice.service")
     box.shell(f"cp -a /root/tls {tls}; rm -r /root/tls")
-    assert changes(box) == ["restart, as it does not see a new folder, alice"]
+    assert changes(box) == ["to show a new folder to the instance, restart alice"]
     assert status_of(box, f"https://{ALICE}/") == "200"
 
 
@@ -756,7 +756,7 @@ def test_folder_of_snippets_that_comes_late(box):
         assert changes(box) == ["make the folder of snippets for alice"]
         assert changes(box) == []
         box.write("/etc/bellhop/sites/alice/greeting.conf", "Header set Greeting hello\n")
-        assert changes(box) == ["restart, as it does not see a new folder, alice"]
+        assert changes(box) == ["to show a new folder to the instance, restart alice"]
         assert "Greeting: hello" in box.curl(f"http://{ALICE}/", "-I")
     finally:
         box.shell("rm -rf /etc/bellhop/sites/alice; mv /root/alice-sites /etc/bellhop/sites/alice; "
@@ -795,7 +795,7 @@ def test_apply_after_files_came_and_went(box):
     box.curl("http://dora.example/", "-o", "/dev/null")
     assert box.show("bellhop@dora.service", "ActiveState") == "active"
     box.path("/etc/bellhop/instances/dora.conf").unlink()
-    assert changes(box) == [ROUTER, "stop, as its file was removed, dora"]
+    assert changes(box) == [ROUTER, "because the instance's file was removed, stop dora"]
     for kind in ("service", "socket"):
         assert box.show(f"bellhop@dora.{kind}", "ActiveState") == "inactive"
 
@@ -818,8 +818,8 @@ def test_apply_changes_the_network_of_one_who_came_since_the_boot(box):
     add(box, "dora")
     assert is_served(box, "dora")
     box.write_instance("dora", "Host=dora.example\nNetwork=yes\n")
-    assert changes(box) == ["set up the network of dora", "stop, to change its network, dora",
-                            "start again dora", ROUTER]
+    assert changes(box) == ["set up the network of dora", "to change the network, stop dora",
+                            "with the new network, start dora", ROUTER]
     assert is_served(box, "dora")
     assert box.run("readlink", f"/proc/{main_pid(box, 'dora')}/ns/net") == box.run("readlink", "/proc/1/ns/net")
     assert changes(box) == []
@@ -832,7 +832,7 @@ def test_apply_changes_the_network_of_one_who_was_there(box):
     with edited(box, "bob", f"Host={BOB}\nNetwork=yes\n"):
         reloads = daemon_reloads(box)
         said = changes(box)
-        assert "restart, to change its network, bob" in said
+        assert "to change the network, restart bob" in said
         assert daemon_reloads(box) == reloads + 1
         assert box.run("readlink", f"/proc/{main_pid(box, 'bob')}/ns/net") == box.run("readlink", "/proc/1/ns/net")
         assert changes(box) == []
@@ -854,7 +854,7 @@ def test_apply_goes_on_after_a_drop_in_that_can_not_be_written(box):
     assert main_pid(box, "dora") == pid
     assert box.run("readlink", f"/proc/{main_pid(box, 'emil')}/ns/net") == box.run("readlink", "/proc/1/ns/net")
     obstacle.unlink()
-    assert "start again dora" in changes(box) and changes(box) == []
+    assert "with the new network, start dora" in changes(box) and changes(box) == []
 
 
 @pytest.mark.usefixtures("clean")
@@ -1026,7 +1026,7 @@ def test_status_of_what_fails(box):
     (["list"], 0, "Hand-offs are unknown: the router is not running"), (["status", "bob"], 0, "the router is not running"),
     (["top", "-n1", "-d0.1"], 0, "no numbers: the router is not running"), (["metrics"], 1, "the router is not running"),
     (["route", BOB], 1, "the router is not running; run systemctl start bellhop.target"), (["cert", "bob"], 0, "bob.example"), (["check"], 0, ""),
-    (["apply", "--dry-run"], 0, "Everything in the files is in force"), (["apply"], 0, "Everything in the files is in force")])
+    (["apply", "--dry-run"], 0, "Everything in the configuration is in force"), (["apply"], 0, "Everything in the configuration is in force")])
 def test_who_only_looks_starts_no_router(box, arguments, status, says):
     box.run("systemctl", "stop", "bellhop-router.service")
     try:
@@ -1103,14 +1103,14 @@ def test_nothing_is_undone_because_nobody_answers(box, clean, how):  # pylint: d
     with mute(box, how):
         done = box.try_run("bellhopctl", "add", "dora", "--host=dora.example", "--create-user")
         assert done.returncode == 1 and "It is not known whether the router serves dora" in done.stderr, done
-        assert "Nothing was undone" in done.stderr and "undo: " not in done.stdout, done
+        assert "so nothing was undone" in done.stderr and "undo: " not in done.stdout, done
         # The reload itself has been heard of, so others see it.
         assert box.curl("http://dora.example/", "-o", "/dev/null", "-w", "%{http_code}") == "200"
         done = box.try_run("bellhopctl", "check")
-        assert done.returncode == 1 and "whether the router has read the present files: the router" in done.stdout, done
+        assert done.returncode == 1 and "it is not known whether the router has read the present configuration: the router" in done.stdout, done
         # An answer to a reload is one.
         done = box.try_run("bellhopctl", "apply")
-        assert done.returncode == 0 and "It is not known whether the router has read the files" in done.stderr, done
+        assert done.returncode == 0 and "It is not known whether the router has read the present configuration" in done.stderr, done
         assert is_served(box, "dora", "http")
     assert "already exists" in ctl(box, "add", "dora", "--host=dora.example", "--create-user")
 
@@ -1125,7 +1125,7 @@ def test_certificate_stays_although_systemd_does_not_answer(box, clean):  # pyli
 """, 0o755)
     done = box.try_run("env", "PATH=/root/shim:/usr/sbin:/usr/bin", "bellhopctl", "add", "dora", f"--host={NEW['dora']}",
                        "--create-user", "--self-signed")
-    assert done.returncode == 1 and "Nothing was undone" in done.stderr and "undo: " not in done.stdout, done
+    assert done.returncode == 1 and "so nothing was undone" in done.stderr and "undo: " not in done.stdout, done
     box.run("systemctl", "reload", "bellhop@dora.service")
     assert is_served(box, "dora")
 
@@ -1165,7 +1165,7 @@ def test_router_that_did_not_answer_is_asked_to_forget(box, clean):  # pylint: d
     add(box, "dora")
     box.path("/etc/bellhop/instances/dora.conf").unlink()
     with mute(box, "half"):
-        assert "have the router read the files" in ctl(box, "remove", "dora")
+        assert "have the router read the configuration" in ctl(box, "remove", "dora")
         assert not box.path("/run/bellhop/dora.handoff").exists()
     assert box.curl("http://dora.example/", "-o", "/dev/null", "-w", "%{http_code}", check=False).stdout == "421"
 

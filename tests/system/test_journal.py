@@ -66,7 +66,7 @@ def test_absent_socket_is_explained(box, since):
         refusal, = wait_for(box, since, "BELLHOP_REASON=unavailable")
         assert (refusal["BELLHOP_INSTANCE"], refusal["BELLHOP_HOST"]) == ("bob", BOB)
         shown = box.run("journalctl", "-q", "-x", "-u", "bellhop-router", "MESSAGE_ID=" + message_ids()["ABSENT"])
-        assert "Subject: Nobody takes hand-offs for bob" in shown
+        assert "Subject: No program receives connections for bob" in shown
         assert "systemctl start bellhop@bob.socket" in shown and "man:bellhop(7)" in shown
     finally:
         box.run("systemctl", "start", "bellhop@bob.socket")

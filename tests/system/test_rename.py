@@ -80,7 +80,7 @@ def assert_renamed(box, uid, old="dora", new="erna"):
     assert box.run("systemctl", "list-units", "--all", "--plain", "--no-legend", f"bellhop*@{old}.*") == ""
     assert box.show(f"bellhop@{new}.socket", "ActiveState") == "active"
     assert served_by(box) == new and served_by(box, "http") == new
-    assert "Everything in the files is in force" in ctl(box, "apply", "--dry-run")
+    assert "Everything in the configuration is in force" in ctl(box, "apply", "--dry-run")
     found = json.loads(box.try_run("bellhopctl", "check", "--json").stdout)["findings"]
     assert [entry for entry in found if entry["instance"] in NAMES and entry["severity"] != "note"] == []
 
@@ -120,7 +120,7 @@ def test_twice_is_as_once(box, dora):
     # What the instance makes and uses when it starts can't be known before.
     assert {step["change"] for step in done} - {"state", "cache", "usage"} <= {step["change"] for step in steps}
     assert_renamed(box, uid)
-    assert ctl(box, "rename", "dora", "erna") == "This is already done.\n"
+    assert ctl(box, "rename", "dora", "erna") == "This rename is already done.\n"
     assert ctl_json(box, "rename", "dora", "erna") == {"changes": []}
     assert "There is no instance 'fred'" in ctl(box, "rename", "fred", "erna", status=1)
     # And back, with nothing left of the way.
@@ -246,7 +246,7 @@ REFUSED = [
     ("mv /etc/bellhop/instances/dora.conf /root", "There is no instance 'dora'",
      "mv /root/dora.conf /etc/bellhop/instances"),
     ("usermod -c '' dora", "bellhopctl did not create user dora", "usermod -c 'bellhop customer' dora"),
-    ("echo 'Alias /x /srv/www/dora/y' > /etc/bellhop/sites/dora/a.conf", "/etc/bellhop/sites/dora/a.conf:1 names dora.",
+    ("echo 'Alias /x /srv/www/dora/y' > /etc/bellhop/sites/dora/a.conf", "/etc/bellhop/sites/dora/a.conf:1 contains the old name dora.",
      "rm /etc/bellhop/sites/dora/a.conf"),
     ("mount -t tmpfs tmpfs /srv/www/dora", "A file system is mounted in /srv/www/dora", "umount /srv/www/dora")]
 
@@ -283,7 +283,7 @@ def test_yes(box, dora):
     box.run("usermod", "-c", "Dora", "dora")
     box.write("/etc/bellhop/sites/dora/a.conf", "# dora\nServerAdmin x@dora.example\nAlias /x /srv/www/dora/y\n")
     said = ctl(box, "rename", "dora", "erna", "--yes")
-    assert "correct by hand: /etc/bellhop/sites/erna/a.conf:3 names dora\n" in said and "a.conf:2" not in said
+    assert "correct by hand: /etc/bellhop/sites/erna/a.conf:3 contains the old name dora\n" in said and "a.conf:2" not in said
     assert_renamed(box, uid)
 
 

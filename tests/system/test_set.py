@@ -55,7 +55,7 @@ def test_set(box):
             assert status_of(box, f"http://{host}/load.txt") == "403"
         assert status_of(box, f"http://{OLD}/") == "421"
     assert [main_pid(box, name) for name in ("alice", "bob", "carol")] == pids
-    assert ctl(box, "apply") == "Everything in the files is in force.\n"
+    assert ctl(box, "apply") == "Everything in the configuration is in force.\n"
 
 
 @pytest.mark.usefixtures("site")
@@ -129,7 +129,7 @@ def test_wildcards_of_neighbours(box):
             for options in (["--dry-run"], []):
                 said = ctl(box, "set", "carol", f"--host={hosts}", *options)
                 assert "reload the server of bob, as hosts of other instances have changed\n" in said
-            assert ctl(box, "apply") == "Everything in the files is in force.\n"
+            assert ctl(box, "apply") == "Everything in the configuration is in force.\n"
         assert "(bob)" in box.curl("https://a.new.example/")
         assert main_pid(box, "bob") == pid
 
@@ -150,7 +150,7 @@ def test_network(box):
             assert ("bellhop-firewall.service" in box.show(SITE, "BindsTo")) == (value == "internet")
             assert box.show(SITE, "Slice") == ("bellhop-network.slice" if value == "yes" else "bellhop.slice")
             assert ctl(box, "set", "carol", f"--network={value}") == "carol already has these settings.\n"
-            assert ctl(box, "apply") == "Everything in the files is in force.\n"
+            assert ctl(box, "apply") == "Everything in the configuration is in force.\n"
     assert namespaces["yes"] == namespaces["internet"] == box.run("readlink", "/proc/1/ns/net") != namespaces["no"]
 
 
@@ -171,7 +171,7 @@ def test_server(box):
             assert box.path(FILE).read_text() == TEXT + f"\nServer={value}\n"
             assert server_of(box) == settings(box)["server"] == value
             assert ctl(box, "set", "carol", f"--server={value}") == "carol already has these settings.\n"
-            assert ctl(box, "apply") == "Everything in the files is in force.\n"
+            assert ctl(box, "apply") == "Everything in the configuration is in force.\n"
         # By the file, too.
         box.write(FILE, TEXT + "\nServer=nginx\n")
         assert steps(box, verb="apply") == ["router", "server"]
@@ -211,7 +211,7 @@ def test_instance_that_starts_meanwhile(box):
     box.write("/root/go", "")
     assert setting.wait(60) == 0
     assert status_of(box, f"https://{NEW}/load.txt") == "200"
-    assert ctl(box, "apply") == "Everything in the files is in force.\n"
+    assert ctl(box, "apply") == "Everything in the configuration is in force.\n"
     box.shell("rm -r /root/go /etc/systemd/system/bellhop@carol.service.d; systemctl daemon-reload")
 
 

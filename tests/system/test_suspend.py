@@ -198,7 +198,7 @@ def test_written_by_hand(box):
     assert "sleep 7777" in processes(box)
     assert "site-not-reloaded" in findings(box)
     said = [step["what"] for step in ctl_json(box, "apply")["changes"]]
-    assert said == ["have the router read the files", "restart, as it is suspended, carol"]
+    assert said == ["have the router read the configuration", "because the instance is suspended, restart carol"]
     client.wait(20)
     assert "sleep" not in processes(box)
     assert ctl_json(box, "apply")["changes"] == []

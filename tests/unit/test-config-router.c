@@ -228,7 +228,7 @@ static void test_instance_not_alone(void **state)
                 config = load_instance("alice", 0, opened);
                 assert_string_equal(opened, "alice.conf a.conf alice.conf bob.conf ");
                 assert_int_equal(config->n_problems, 1);
-                assert_non_null(strstr(config->problems[0].text, "a.conf:1: neither"));
+                assert_non_null(strstr(config->problems[0].text, "a.conf:1: the line is neither"));
                 assert_int_equal(config->n_instances, 2);
                 assert_int_equal(hostname_parse(span_from_string("bob.alice.example"), &host),
                                  HOSTNAME_OK);
@@ -244,7 +244,7 @@ static void test_instance_not_in_use(void **state)
                 const char *name, *text, *problem;
         } cases[] = {
                 { "alice", NULL, NULL },
-                { "a", "junk", "a.conf:1: neither" },
+                { "a", "junk", "a.conf:1: the line is neither" },
                 { "nosuch", HOST("b.example"), "user nosuch does not exist" },
                 { "root", HOST("b.example"), "uid 0" },
                 { "bellhop", HOST("b.example"), "is the router's" },

@@ -546,7 +546,7 @@ static void test_parts_of_a_problem(void **state)
                 { "alice", NULL, 6, "Host=192.0.2.7 is an address; write it as Address=" },
                 { "alice", NULL, 6, "Host=-,a.example is not a host name;" },
                 { "alice", NULL, 7, "unknown key Nothing= in [Instance]; known keys are Host=" },
-                { "alice", NULL, 8, "neither a [Section]" },
+                { "alice", NULL, 8, "the line is neither a [Section]" },
                 { "alice", "Instance", 9, "unknown section [instance];" },
                 { "bad name", NULL, 0, "'bad name' is not a valid name" },
                 { "carol", NULL, 3, "b.example already leads to bob (" },

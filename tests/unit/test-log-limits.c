@@ -83,7 +83,7 @@ static void test_what_was_left_out_is_said(void **state)
         limits[LOG_KIND_ABSENT].n_left_out = 3;
         of[LOG_KIND_ABSENT] = (LogLimit){ .burst = 1, .n_left_out = 4 };
         (void)write_one(of, LOG_KIND_ABSENT);
-        assert_string_equal(written, "7 more like the next line were not written to the logx");
+        assert_string_equal(written, "7 more lines like the next one were not written to the logx");
 }
 
 static void test_fields(void **state)

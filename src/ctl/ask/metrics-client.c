@@ -177,7 +177,7 @@ const char *metrics_fetch_explain(int error)
                 return "the router is not running; run systemctl start bellhop.target";
         case ENOENT:
         case ECONNREFUSED:
-                return "no process listens on the control socket; run systemctl restart "
+                return "no process listens on the router's control socket; run systemctl restart "
                        "bellhop-router.service";
         case ETIMEDOUT:
                 return "the router does not answer; see systemctl status bellhop-router.service";
@@ -185,7 +185,7 @@ const char *metrics_fetch_explain(int error)
                 return "the router's answer is incomplete; see systemctl status "
                        "bellhop-router.service";
         case EPROTO:
-                return "the answer does not come from the router; find the owner of the socket "
+                return "another program answers on the router's control socket; find this program "
                        "with ss -xlp";
         default:
                 return strerror(-error);

@@ -50,9 +50,10 @@ static bool acme_reload(Change *change, bool is_changed)
         const uint64_t changed = acme_changed(change->ctl->config_dir);
         const int stale = is_changed ? 1 : acme_is_stale(change, changed);
 
-        if (!change_good("It is not known whether bellhop-acme has read the files", stale))
+        if (!change_good("It is not known whether bellhop-acme has read the present configuration",
+                         stale))
                 return false;
-        if (stale == 0 || !change_step(change, "acme", "have bellhop-acme read the files"))
+        if (stale == 0 || !change_step(change, "acme", "have bellhop-acme read the configuration"))
                 return true;
         wait_past(changed + TICKS_NSEC);
         return change_unit("try-reload-or-restart", ACME_SERVICE);
@@ -99,8 +100,8 @@ bool acme_rename_state(Change *change, const char *from, const char *to)
         _cleanup_close_ int states = acme_open_states(change);
 
         return !acme_has_state(states, from) ||
-               !change_step(change, "acme", "rename the state of the certificate of %s to %s", from,
-                            to) ||
+               !change_step(change, "acme",
+                            "rename the record of bellhop-acme's tries for %s to %s", from, to) ||
                change_good(to, renameat(states, from, states, to) < 0 ? -errno : 0);
 }
 
@@ -109,7 +110,8 @@ bool acme_remove_state(Change *change, const char *name)
         _cleanup_close_ int states = acme_open_states(change);
 
         return !acme_has_state(states, name) ||
-               !change_step(change, "acme", "remove the state of the certificate of %s", name) ||
+               !change_step(change, "acme", "remove the record of bellhop-acme's tries for %s",
+                            name) ||
                change_good(name, unlinkat(states, name, 0) < 0 && errno != ENOENT ? -errno : 0);
 }
 
@@ -151,8 +153,9 @@ static void acme_say_order(AcmeWait *wait)
         if (!wait->is_changed || n == 0 || wait->now.orders[n - 1] < wait->ordered)
                 return;
         wait->ordered = wait->now.orders[n - 1] + 1;
-        (void)change_step(wait->change, "wait",
-                          "bellhop-acme has sent its request, and the authority checks the names");
+        (void)change_step(
+                wait->change, "wait",
+                "bellhop-acme has sent its request, and the authority now checks the hosts");
 }
 
 static int acme_look(void *userdata)
@@ -201,7 +204,7 @@ static CtlStatus acme_say_end(const AcmeWait *wait)
                           show_time((time_t)wait->now.not_after, until));
         if (verdict == ACME_HAS_CERTIFICATE)
                 return CTL_FINE;
-        output_error("The certificate does not have all hosts of %s:", wait->name);
+        output_error("The certificate of %s lacks these hosts:", wait->name);
         acme_say_hosts(&wait->now);
         return CTL_FAILED;
 }
@@ -224,7 +227,7 @@ CtlStatus acme_wait(Change *change, const char *name, const AcmeState *before, u
         change_let_others(change);
         if (is_changed)
                 (void)change_step(change, "wait",
-                                  "wait for the certificate of %s: bellhop-acme checks its names",
+                                  "wait for the certificate of %s: bellhop-acme checks the hosts",
                                   name);
         if (r == 0)
                 r = folder_wait(folder, end, acme_look, &wait);

@@ -171,14 +171,15 @@ CtlStatus change_explain_missing(const Config *config, const char *name, bool ha
         for (size_t i = 0; i < config->n_problems; i++)
                 if (config->problems[i].instance && strcmp(config->problems[i].instance, name) == 0)
                         output_error("%s", config->problems[i].text);
-        output_error("Nothing was changed, because the file has a mistake and is not in use. "
-                     "Correct it first.");
+        output_error("Nothing was changed, because the file of the instance has a mistake, so "
+                     "bellhop does not use this file. Correct the mistake first.");
         return CTL_FAILED;
 }
 
 CtlStatus change_not_done(void)
 {
-        output_error("Not everything is done. Remove the cause, then run the same command again.");
+        output_error("Not everything is done, because of the error above. Remove its cause, then "
+                     "run the same command again.");
         return CTL_FAILED;
 }
 
@@ -221,7 +222,7 @@ bool change_try_unit(const char *verb, const char *unit, char ret_error[static P
 bool change_say_failed(const char *unit, const char *error)
 {
         output_error("%s", error);
-        output_error("See: systemctl status %s; journalctl -xeu %s", unit, unit);
+        output_error("To see why, run: systemctl status %s; journalctl -xeu %s", unit, unit);
         return false;
 }
 

@@ -118,9 +118,9 @@ CtlStatus draft_check_acme(const Draft *draft, const Ctl *ctl, AcmeKeyType *ret)
         config_free(config);
         *ret = settings.key_type;
         if (r == -ENOENT)
-                output_error(
-                        "That authority has no file %s/acme/%s.conf; see bellhop.acme.conf(5).",
-                        ctl->config_dir, instance->acme);
+                output_error("The file of the authority, %s/acme/%s.conf, does not exist; see "
+                             "bellhop.acme.conf(5).",
+                             ctl->config_dir, instance->acme);
         else if (r < 0 && r != -EINVAL)
                 output_error("%s/acme/%s.conf: %s.", ctl->config_dir, instance->acme, strerror(-r));
         return r == 0 ? CTL_FINE : CTL_FAILED;
@@ -130,7 +130,8 @@ bool draft_takes_values(const Ctl *ctl)
 {
         for (size_t i = 0; i < ctl->n_settings; i++)
                 if (strpbrk(ctl->settings[i].value, "\n\r#")) {
-                        output_error("An option has a line break or '#' in its value.");
+                        output_error("An option has a line break or '#' in its value, which is not "
+                                     "allowed.");
                         return false;
                 }
         return true;
@@ -240,7 +241,9 @@ CtlStatus draft_check_https(const Draft *draft, const Change *change, bool has_p
                 return CTL_FINE;
         r = bus_get_credential(change->bus, name_unit(NAME_SERVICE_UNIT, draft->name, unit),
                                "fullchain.pem", &path, &encrypted);
-        if (!change_good("It is not known whether systemd passes a certificate", r))
+        if (!change_good("It is not known whether the unit of the instance passes a certificate "
+                         "(LoadCredential=)",
+                         r))
                 return CTL_FAILED;
         if (path)
                 return CTL_FINE;

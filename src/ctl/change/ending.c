@@ -38,7 +38,7 @@ bool ending_forget_network(Change *change, const char *name)
         int r = 0;
 
         if (units_differ(UNITS_GENERATED_DIR, name, NETWORK_NO) &&
-            change_step(change, "drop-in", "remove the network of %s from systemd's settings",
+            change_step(change, "drop-in", "remove the network settings of %s from systemd",
                         name)) {
                 r = units_write(UNITS_GENERATED_DIR, name, NETWORK_NO);
                 if (!change_good(UNITS_GENERATED_DIR, r == 0 ? units_announce() : r))
@@ -140,10 +140,10 @@ bool ending_close_account(Change *change, const char *name)
         if (r < 0 && r != -ENOENT && !ctl->dry_run)
                 return change_good(path ? path : ctl->usage_dir, r);
         return !has_account ||
-               !change_step(
-                       change, "usage",
-                       "close the account of %s, which 'bellhopctl usage' then shows as removed",
-                       name) ||
+               !change_step(change, "usage",
+                            "close the usage account of %s, which 'bellhopctl usage' then shows as "
+                            "removed",
+                            name) ||
                change_good(
                        "bellhop-usage can't be reached ('systemctl start bellhop-usage.service')",
                        used_end_account(ctl, name));

@@ -214,20 +214,21 @@ static const struct {
         { NEED_START, "start", NAME_SOCKET_UNIT, "socket", "start the hand-off socket of" },
         /* After the stop, systemd unloads these units, because no other unit wants them. At the
          * start, it loads them from their present files. */
-        { NEED_RENEW, "stop", NAME_SOCKET_UNIT, "network", "stop, to change its network," },
+        { NEED_RENEW, "stop", NAME_SOCKET_UNIT, "network", "to change the network, stop" },
         { NEED_RENEW, "stop", NAME_SERVICE_UNIT, "network", NULL },
-        { NEED_RENEW, "start", NAME_SOCKET_UNIT, "network", "start again" },
-        { NEED_STOP, "stop", NAME_SOCKET_UNIT, "units", "stop, as its file was removed," },
+        { NEED_RENEW, "start", NAME_SOCKET_UNIT, "network", "with the new network, start" },
+        { NEED_STOP, "stop", NAME_SOCKET_UNIT, "units",
+          "because the instance's file was removed, stop" },
         { NEED_STOP, "stop", NAME_SERVICE_UNIT, "units", NULL },
         { NEED_RESTART, "try-restart", NAME_SERVICE_UNIT, "network",
-          "restart, to change its network," },
+          "to change the network, restart" },
         { NEED_AGAIN, "try-restart", NAME_SERVICE_UNIT, "server",
-          "restart, as it does not see a new folder," },
+          "to show a new folder to the instance, restart" },
         /* A server that is still starting can't be reloaded. */
         { NEED_ANEW, "try-restart", NAME_SERVICE_UNIT, "server",
-          "restart, as its file changed while it was starting," },
+          "because the file changed during the start, restart" },
         { NEED_SUSPEND, "try-restart", NAME_SERVICE_UNIT, "server",
-          "restart, as it is suspended," },
+          "because the instance is suspended, restart" },
         { NEED_RELOAD, "try-reload-or-restart", NAME_SERVICE_UNIT, "server",
           "reload the server of" },
 };
@@ -261,13 +262,14 @@ static bool enforce_work(Enforce *enforce, unsigned needs)
 static bool enforce_reload_router(Enforce *enforce)
 {
         if (enforce->router_error < 0)
-                output_error("It is not known whether the router has read the files: %s.",
+                output_error("It is not known whether the router has read the present "
+                             "configuration: %s.",
                              metrics_fetch_explain(enforce->router_error));
         if (!enforce->router_is_stale && enforce->router_error == 0)
                 return true;
         /* After a successful reload, the router has certainly read the files, even if this was
          * unknown before. */
-        return change_step(enforce->change, "router", "have the router read the files")
+        return change_step(enforce->change, "router", "have the router read the configuration")
                        ? change_reload_router(enforce->change)
                        : enforce->router_error == 0;
 }

@@ -35,7 +35,8 @@ CtlStatus limit_options(const Ctl *ctl, Wanted *ret)
                         if (value[0] == 0 || strcmp(value, "none") == 0 ||
                             limit_parse(kind, value, &ret->max[kind]))
                                 continue;
-                        output_error("--%s=%s is not %s. Without a value, the limit is removed.",
+                        output_error("--%s=%s is not %s. To remove the limit, write the option "
+                                     "without a value.",
                                      limits[kind].option, value, limits[kind].form);
                         return CTL_USAGE;
                 }

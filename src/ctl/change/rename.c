@@ -223,16 +223,18 @@ static CtlStatus rename_check_mentions(Rename *rename)
         for (size_t i = 0; r == 0 && !ctl->yes && i < found.n; i++)
                 if (ctl->dry_run)
                         (void)change_step(&rename->change, "by-hand",
-                                          "correct by hand: %s:%u names %s", found.mentions[i].file,
-                                          found.mentions[i].line, rename->from);
+                                          "correct by hand: %s:%u contains the old name %s",
+                                          found.mentions[i].file, found.mentions[i].line,
+                                          rename->from);
                 else
-                        output_error("%s:%u names %s.", found.mentions[i].file,
+                        output_error("%s:%u contains the old name %s.", found.mentions[i].file,
                                      found.mentions[i].line, rename->from);
         if (r == 0 && found.n > 0 && !ctl->yes && !ctl->dry_run) {
-                output_error("Nothing was changed, as these lines would be wrong afterwards. "
-                             "Replace the name with ${BELLHOP_INSTANCE} or ${BELLHOP_WWW} in "
-                             "snippets, ${USER} in php.fpm, and %%i in units. Or add --yes, and "
-                             "correct the lines afterwards.");
+                output_error("Nothing was changed, because the lines shown above contain the old "
+                             "name, and would be wrong after the rename. Replace the name with "
+                             "${BELLHOP_INSTANCE} or ${BELLHOP_WWW} in snippets, ${USER} in "
+                             "php.fpm, and %%i in units. Or add --yes, and correct these lines "
+                             "after the rename.");
                 r = 1;
         }
         mentions_done(&found);

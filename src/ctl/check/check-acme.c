@@ -62,15 +62,16 @@ static void acme_check_hosts(InstanceCheck *inst, const AcmeSettings *settings)
 
         if (hosts->n_hosts == 0)
                 instance_finding(inst, FINDING_ACME_NO_HOST, file, NULL,
-                                 "it has Tls=acme, but no Host=");
+                                 "the file has Tls=acme, but no Host=");
         if (hosts->n_hosts > HOSTS_MAX)
                 instance_finding(inst, FINDING_ACME_TOO_MANY_HOSTS, file, NULL,
-                                 "it has Tls=acme and %zu hosts", hosts->n_hosts);
+                                 "the file has Tls=acme and %zu hosts", hosts->n_hosts);
         for (size_t i = 0; settings && i < hosts->n_hosts; i++)
                 if (hosts->hosts[i][0] == '*' && !settings->challenges[ACME_DNS_01]) {
-                        instance_finding(inst, FINDING_ACME_WILDCARD, file, NULL,
-                                         "%s: the authority %s has no Challenges=dns-01",
-                                         hosts->hosts[i], inst->instance->acme);
+                        instance_finding(
+                                inst, FINDING_ACME_WILDCARD, file, NULL,
+                                "%s is a wildcard, but the authority %s has no Challenges=dns-01",
+                                hosts->hosts[i], inst->instance->acme);
                         break;
                 }
 }
@@ -127,7 +128,7 @@ static void acme_check_last_try(InstanceCheck *inst)
                                                            : "");
         else if (inst->self_signed && is_urgent)
                 finding = instance_finding(inst, FINDING_ACME_FAILED, inst->instance->file,
-                                           "Look at its log: journalctl -u " ACME_UNIT,
+                                           "Read the log of bellhop-acme: journalctl -u " ACME_UNIT,
                                            "bellhop-acme has got no certificate for more than a "
                                            "day, and the present one is self-signed");
         if (finding && is_urgent)
@@ -190,8 +191,8 @@ static void acme_check_account(Check *check, size_t number)
         r = acme_settings_load(config, check->ctl->config_dir, authority, &settings);
         if (r == 0 && settings.caa[0])
                 finding_add(&check->findings, FINDING_ACME_ACCOUNT, NOWHERE, NULL,
-                            "the record for the account at the authority %s is: CAA 0 issue "
-                            "\"%s; accounturi=%s\"",
+                            "to permit only bellhop-acme's account at the authority %s, DNS needs "
+                            "this record: CAA 0 issue \"%s; accounturi=%s\"",
                             authority, settings.caa, url);
         config_free(config);
 }

@@ -115,8 +115,9 @@ static void config_check_fence(Check *check, FenceReach reach, Network network)
         for (unsigned i = 0; n > 0 && i < FENCE_PARTS; i++)
                 if ((missing & 1U << i) && fence_gap(1U << i))
                         finding_add(&check->findings, FINDING_NETWORK_NOT_CLOSED, NOWHERE, NULL,
-                                    "this kernel leaves %zu instances with Network=%s %s", n,
-                                    network_names[network], fence_gap(1U << i));
+                                    "this kernel has a gap that concerns %zu instances with "
+                                    "Network=%s: %s",
+                                    n, network_names[network], fence_gap(1U << i));
 }
 
 /* Checks mail.conf, which config_load() does not read. */

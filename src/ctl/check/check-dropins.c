@@ -149,7 +149,8 @@ static void dropins_note(Dropins *dropins, const char *path)
          * software, although its name begins with "bellhop". */
         if (!is_ours && is_folder && !dropins_is_defined(unit))
                 finding_add(&dropins->check->findings, FINDING_DROP_IN_UNUSED,
-                            (Place){ .file = path }, NULL, "bellhop has no such unit");
+                            (Place){ .file = path }, NULL,
+                            "bellhop has no unit or instance with the name of this folder");
         if (is_folder && known)
                 dropins_check_read(dropins->check, known, path);
         if (is_folder)
@@ -247,7 +248,7 @@ static void dropins_judge(Check *check, char *units[], size_t n)
         }
         if (r < 0 || r > CONFIGTEST_FAILED)
                 finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                            "the drop-ins of units, as " ANALYZE " %s",
+                            "the drop-ins of units were not checked, because " ANALYZE " %s",
                             r < 0 ? "can't be run" : "does not end");
         rest = said;
         while (rest && (line = strsep(&rest, "\n")))

@@ -104,7 +104,8 @@ static void pages_check_home(InstanceCheck *inst, const char *path)
         bus_free_strings(binds);
         if (!is_bound)
                 instance_finding(inst, FINDING_HOME_READ_ONLY, path, NULL,
-                                 "the home of user %s is not %s", inst->name, home);
+                                 "the home of user %s is this folder, and not %s", inst->name,
+                                 home);
 }
 
 static void pages_check_places(InstanceCheck *inst, const char *public_html)
@@ -176,10 +177,11 @@ static void pages_add_closed(InstanceCheck *inst, const ClosedPages *closed)
         if (is_own)
                 advice = pages_is_plain(closed->path)
                                  ? "runuser --pty -u {name} -- chmod u+rX {file}"
-                                 : "Give its owner access, as user {name}, by runuser(1) with "
-                                   "--pty.";
+                                 : "As user {name}, give the owner access (runuser --pty -u "
+                                   "{name}); the path has characters that can't be shown safely in "
+                                   "a command.";
         if (closed->n > 1)
-                more = text_format(", nor %zu more", closed->n - 1);
+                more = text_format(", nor %zu more files or folders", closed->n - 1);
         finding = instance_finding(inst, FINDING_PAGES_UNREADABLE, closed->path, advice,
                                    "user %s can't read it (owner uid %u, mode %04o)%s", inst->name,
                                    (unsigned)closed->stat.st_uid, closed->stat.st_mode & 07777,
@@ -244,9 +246,9 @@ static void pages_add_ignored(InstanceCheck *inst, const Pages *pages)
         for (size_t i = 0; i < pages->htaccess_size; i++)
                 n += pages->htaccess[i] == 0;
         if (n > 1)
-                more = text_format(", nor %zu more", n - 1);
+                more = text_format(", nor %zu more .htaccess files", n - 1);
         finding = instance_finding(inst, FINDING_HTACCESS_IGNORED, file, NULL,
-                                   "nginx does not read it%s", more ? more : "");
+                                   "nginx does not read this file%s", more ? more : "");
         if (finding && inst->n_of_server > 0)
                 finding->severity = SEVERITY_NOTE;
 }
@@ -286,9 +288,10 @@ static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
                 for (size_t i = 0; i < pages.n_apps; i++)
                         pages_check_secrets(inst, pages.apps[i]);
                 if (pages.is_cut)
-                        instance_finding(
-                                inst, FINDING_NOT_CHECKED, root, NULL,
-                                "files after the first %zu, from the top down; see --files=", max);
+                        instance_finding(inst, FINDING_NOT_CHECKED, root, NULL,
+                                         "only the first %zu files and folders, from the top down, "
+                                         "were checked; to check more, use --files=N",
+                                         max);
         }
         pages_done(&pages);
 }
@@ -315,7 +318,8 @@ static bool pages_have_root(InstanceCheck *inst, const char *root)
 
         if (pages_is_of_another(inst, root))
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, root, NULL,
-                                 "the instance sees only folders of user %s there", inst->name);
+                                 "in /home and /srv/www, the instance sees only folders of user %s",
+                                 inst->name);
         else if (access_ask(&inst->user, inst->replaced, root, X_OK, &access) < 0)
                 return false;
         else if (access.error == -ENOENT || access.error == -ENOTDIR)

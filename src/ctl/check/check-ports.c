@@ -134,10 +134,10 @@ static void ports_check_families(Check *check, const Ports *ports, const Port *p
 
         if ((!port->any4 && !port->any6) || (ipv4 && ipv6))
                 return;
-        advice = text_format(
-                "Write ListenStream=%u, which is for both%s, or the intended addresses, " EDIT
-                ". Then run '" REOPEN "'.",
-                port->number, ports->is_ipv6_only ? ", with BindIPv6Only=both" : "");
+        advice = text_format("Write ListenStream=%u, which is for IPv4 and IPv6%s, or the intended "
+                             "addresses, " EDIT ". Then run '" REOPEN "'.",
+                             port->number,
+                             ports->is_ipv6_only ? " together with BindIPv6Only=both" : "");
         finding = finding_add(&check->findings, FINDING_ROUTER_PORTS, NOWHERE, advice,
                               "%s listens on port %u only over IPv%c", SOCKET, port->number,
                               ipv4 ? '4' : '6');
@@ -197,7 +197,8 @@ static void ports_check_usual(Check *check, const Ports *ports)
 static void ports_add_unknown(Check *check, const char *unit, int error)
 {
         finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                    "the ports of %s: systemd does not answer (%s)", unit, strerror(-error));
+                    "the ports of %s were not checked: systemd does not answer (%s)", unit,
+                    strerror(-error));
 }
 
 /* Returns a running web server, or NULL. Reports web servers that do not run now, but will start at
@@ -242,7 +243,7 @@ static void ports_check_taken(Check *check, const Ports *ports, const char *serv
 
                 if ((port->any4 || port->one4) && port->any6 && !ports->is_ipv6_only)
                         finding_add(&check->findings, FINDING_ROUTER_PORTS, NOWHERE, NULL,
-                                    "port %u of %s listens on IPv4 twice: [::] includes IPv4",
+                                    "port %u of %s is listed for IPv4 twice: [::] includes IPv4",
                                     port->number, SOCKET);
                 else if (ports_try_ipv4(port->number) == PORT_TAKEN ||
                          ports_try_ipv6(port->number) == PORT_TAKEN)

@@ -55,7 +55,8 @@ static void server_add_failure(InstanceCheck *inst, int r, char *said)
 {
         if (r < 0)
                 instance_finding(inst, FINDING_NOT_CHECKED, inst->snippets, NULL,
-                                 "the snippets: their test can't be run: %s", strerror(-r));
+                                 "the snippets were not checked: their test can't be run: %s",
+                                 strerror(-r));
         else if (r == CONFIGTEST_FAILED)
                 server_add_error(inst, said);
         else if (r == CONFIGTEST_ENDLESS)
@@ -82,7 +83,8 @@ static void server_add_htaccess(InstanceCheck *inst, const Verdict *verdict)
         else if (strstr(verdict->what, "'php_"))
                 advice = USER_INI;
         else if (verdict->line == 0)
-                advice = "Put a file there that user {name} can read, or remove it.";
+                advice =
+                        "Put a file there that user {name} can read, or remove the .htaccess file.";
         finding_add(&inst->check->findings, FINDING_HTACCESS_ERROR,
                     (Place){ inst->name, verdict->file, verdict->line }, advice, "%s",
                     verdict->what);
@@ -103,8 +105,9 @@ static void server_on_verdict(const Verdict *verdict, void *userdata)
         if (verdict->kind == VERDICT_HTACCESS)
                 server_add_htaccess(inst, verdict);
         else if (verdict->kind == VERDICT_MORE)
-                instance_finding(inst, FINDING_HTACCESS_ERROR, NULL, "Correct these first.",
-                                 "%u more .htaccess files", verdict->line);
+                instance_finding(inst, FINDING_HTACCESS_ERROR, NULL,
+                                 "Correct the .htaccess files named above first.",
+                                 "%u more .htaccess files have mistakes", verdict->line);
         else if (verdict->kind == VERDICT_NAME)
                 server_add_name_rule(inst, verdict);
         else if (!server_is_snippet(inst, verdict->file))
@@ -126,7 +129,8 @@ static void server_add_unjudged(InstanceCheck *inst, int r, char *said)
                 return;
         if (r == CONFIGTEST_FAILED)
                 (void)reason_find(said, &reason);
-        instance_finding(inst, FINDING_NOT_CHECKED, NULL, NULL, "the .htaccess files: %s",
+        instance_finding(inst, FINDING_NOT_CHECKED, NULL, NULL,
+                         "the .htaccess files were not checked: %s",
                          r < 0         ? strerror(-r)
                          : reason.what ? reason.what
                                        : "their test did not end, or was killed");
@@ -164,9 +168,10 @@ void check_server(InstanceCheck *inst)
         /* The test needs the credentials for TLS, and only a running instance has them. */
         if (inst->has_credentials &&
             !unit_is_active(&inst->check->units, name_unit(NAME_SERVICE_UNIT, inst->name, unit))) {
-                instance_finding(inst, FINDING_NOT_CHECKED, inst->snippets, NULL,
-                                 "the snippets and .htaccess files, as the instance has "
-                                 "credentials and is not running");
+                instance_finding(
+                        inst, FINDING_NOT_CHECKED, inst->snippets, NULL,
+                        "the snippets and .htaccess files were not checked: their test needs the "
+                        "credentials of the instance, which only a running instance has");
                 return;
         }
         r = server_test_run(

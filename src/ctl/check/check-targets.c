@@ -194,7 +194,8 @@ static void targets_check_url(const Target *target, const char *url)
                             "an instance with Network=no can't connect to %s", url);
         else if (targets_is_local(name) && targets_find_port(url, rest, &port) &&
                  !port_is_taken(port))
-                targets_add(target, NULL, "no program listens on port %u, for %s", port, url);
+                targets_add(target, NULL, "no program listens on port %u, which %s needs", port,
+                            url);
 }
 
 void instance_check_target(InstanceCheck *inst, const char *file, unsigned line, const char *text)

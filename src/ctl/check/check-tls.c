@@ -17,12 +17,12 @@
         "systemctl try-restart bellhop@{name}.service'."
 /* The first command makes a self-signed pair of certificate and key, because bellhop-acme needs a
  * pair with which the instance can start. */
-#define ADVICE_ACME_ANEW                                                                          \
-        "Run '" ADVICE_SELF_SIGNED " --force' and '" ADVICE_RELOAD "'. bellhop-acme replaces it " \
-        "at its next try."
-#define ADVICE_ACME_WAIT                                                                 \
-        "Wait until bellhop-acme replaces it: 'bellhopctl status {name}' shows its "     \
-        "next try and last error. If bellhop-acme is not running, run 'systemctl start " \
+#define ADVICE_ACME_ANEW                                           \
+        "Run '" ADVICE_SELF_SIGNED " --force' and '" ADVICE_RELOAD \
+        "'. bellhop-acme replaces this self-signed certificate at its next try."
+#define ADVICE_ACME_WAIT                                                                          \
+        "Wait until bellhop-acme replaces the certificate: 'bellhopctl status {name}' shows the " \
+        "next try and the last error. If bellhop-acme is not running, run 'systemctl start "      \
         "bellhop-acme.service'."
 #define ACME_LATE_SECONDS (7 * DAY_SECONDS)
 #define ADVICE_SIGN_AGAIN ADVICE_SELF_SIGNED " --force && " ADVICE_RELOAD
@@ -69,7 +69,7 @@ static void tls_check_exposure(const Pair *pair, const struct stat *st)
         if (!(st->st_mode & S_IRWXO) && !by_group)
                 return;
         if (pair->inst->has_credentials)
-                advice = "Allow only root to read it (mode 0400).";
+                advice = "Allow only root to read the key (mode 0400).";
         else if (st->st_uid != user->uid)
                 advice = tls_is_acme(pair) ? ADVICE_ACME_ANEW
                                            : "Install certificate and key with '" ADVICE_INSTALL
@@ -177,13 +177,14 @@ static void tls_check_chain(const Pair *pair, const Chain *chain)
                 break;
         case CHAIN_UNTRUSTED:
                 instance_finding(pair->inst, FINDING_CHAIN_UNTRUSTED, path, NULL,
-                                 "this machine does not trust its authority: %s",
-                                 issuer ? issuer : "without name");
+                                 "this machine does not trust the authority of the certificate: %s",
+                                 issuer ? issuer : "it has no name");
                 break;
         case CHAIN_INCOMPLETE:
                 tls_finding(pair, FINDING_CHAIN_INCOMPLETE, path,
                             "the certificate of the issuer (%s) of %s is missing%s%s",
-                            issuer ? issuer : "without name", subject ? subject : "the last one",
+                            issuer ? issuer : "without name",
+                            subject ? subject : "the last certificate",
                             url ? "; it is published at " : "", url ? url : "");
                 break;
         }
@@ -357,13 +358,14 @@ void check_tls(InstanceCheck *inst)
                       : tls_is_acme(&pair)  ? ADVICE_ACME_ANEW
                                             : NULL;
         if (passed < 0)
-                instance_finding(
-                        inst, FINDING_NOT_CHECKED, NULL, NULL,
-                        "the certificate: systemd does not answer whether it passes one (%s)",
-                        strerror(-passed));
+                instance_finding(inst, FINDING_NOT_CHECKED, NULL, NULL,
+                                 "the certificate was not checked: systemd does not answer whether "
+                                 "the unit passes one (%s)",
+                                 strerror(-passed));
         else if (closed)
                 instance_finding(inst, FINDING_NOT_CHECKED, NULL, NULL,
-                                 "the certificate: only systemd can read this credential");
+                                 "the certificate was not checked: it is a credential that only "
+                                 "systemd can read");
         else if (!inst->has_credentials && access(inst->tls, F_OK) < 0)
                 tls_add_none(inst);
         else if (tls_read_pair(&pair))

@@ -40,13 +40,16 @@ void units_ask(Check *check)
         if (r < 0) {
                 check->bus = sd_bus_flush_close_unref(check->bus);
                 finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                            "the units: systemd can't be reached (%s)", strerror(-r));
+                            "the units were not checked: systemd can't be reached (%s)",
+                            strerror(-r));
         }
         units_ask_router(check);
         r = oom_read_journal(&check->oom);
         if (r < 0)
                 finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                            "whether memory ran out: the journal can't be read (%s)", strerror(-r));
+                            "it is not known whether programs were killed because memory ran out: "
+                            "the journal can't be read (%s)",
+                            strerror(-r));
 }
 
 static const char *units_state(const Check *check, const char *unit)
@@ -85,7 +88,8 @@ static void units_check_target(Check *check)
 
         if (r < 0)
                 finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                            "whether bellhop.target is enabled: systemd does not answer (%s)",
+                            "it is not known whether bellhop.target is enabled: systemd does not "
+                            "answer (%s)",
                             strerror(-r));
         else if (strncmp(state, "enabled", strlen("enabled")) != 0)
                 finding_add(&check->findings, FINDING_TARGET_NOT_ENABLED, NOWHERE, NULL,
@@ -103,11 +107,11 @@ static void units_check_router(Check *check)
                 finding_add(&check->findings, FINDING_ROUTER_FAILED, NOWHERE, NULL, "%s has failed",
                             service);
         else if (check->loaded == UNKNOWN) {
-                Finding *finding = finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                                               "whether the router has read the present files: %s",
-                                               check->router_error < 0
-                                                       ? metrics_fetch_explain(check->router_error)
-                                                       : "it does not answer");
+                Finding *finding = finding_add(
+                        &check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                        "it is not known whether the router has read the present configuration: %s",
+                        check->router_error < 0 ? metrics_fetch_explain(check->router_error)
+                                                : "it does not answer");
 
                 /* If the router is running, but gives root no answer, this is an error. A router
                  * that is not running reads the files at its start. Other users may have no access
@@ -150,7 +154,7 @@ static void units_check_reloaded(Check *check)
         if (is_stale(check->loaded, newest.changed))
                 finding_add(&check->findings, FINDING_ROUTER_NOT_RELOADED,
                             (Place){ .file = newest.path }, NULL,
-                            "it changed after the router read it");
+                            "it changed after the router read the configuration");
 }
 
 const MachineUnit machine_units[] = {
@@ -368,8 +372,8 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
                                  "it was replaced after the instance started");
         if (units_outlive_suspension(inst, unit))
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->instance->file, restart,
-                                 "it is suspended, but programs that the customer started before "
-                                 "may still run");
+                                 "the instance is suspended, but programs that the customer "
+                                 "started before may still run");
         else if (folder)
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, folder, restart,
                                  "it was made after the instance started");
@@ -379,11 +383,11 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
                 /* systemd passes credentials only at the start, so a reload is not enough. */
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->newest.path,
                                  inst->has_credentials ? restart : NULL,
-                                 "it changed after the instance read it");
+                                 "it changed after the instance read its configuration");
         else if (lacks_others(&read, inst->instance))
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, NULL, NULL,
-                                 "the hosts of other instances changed after it read them, so it "
-                                 "still serves old hosts on open connections");
+                                 "the hosts of other instances changed after this instance read "
+                                 "them, so it still serves old hosts on open connections");
 }
 
 /* Reports programs that were killed because memory ran out. Uses both the kernel's counter and the
@@ -393,7 +397,7 @@ static void units_check_oom(InstanceCheck *inst, uint64_t n)
 {
         if (oom_last(&inst->check->oom, inst->name) > 0 || (n > 0 && n != UNKNOWN))
                 instance_finding(inst, FINDING_OOM_KILL, NULL, NULL,
-                                 "one of its programs was killed, because memory ran out");
+                                 "a program of the instance was killed, because memory ran out");
 }
 
 /* Reports limits that the instance has reached. */
@@ -406,7 +410,7 @@ static void units_check_events(InstanceCheck *inst, bool is_active)
         units_check_oom(inst, n[EVENT_OOM_KILL]);
         if (n[EVENT_TASKS_MAX] > 0 && n[EVENT_TASKS_MAX] != UNKNOWN)
                 instance_finding(inst, FINDING_TASKS_LIMIT, NULL, NULL,
-                                 "it has reached its limit of tasks");
+                                 "the instance has reached its limit of tasks");
 }
 
 /* Whether the socket starts the instance's own service. If it starts another unit, such as
@@ -439,7 +443,8 @@ void check_instance_units(InstanceCheck *inst)
         if (units_is_active(check, "bellhop-log.socket") && !log_folder_is_made(inst->name) &&
             units_starts(check, socket, unit))
                 instance_finding(inst, FINDING_LOG_FOLDER, LOG_DIR, NULL,
-                                 "its folder %s, or the link to it in .uid, is missing or wrong",
+                                 "the folder %s in it, or the link to that folder in .uid, is "
+                                 "missing or wrong",
                                  inst->name);
         units_check_events(inst, strcmp(units_state(check, unit), "active") == 0);
         /* After a failure, the instance's stand-in (bellhop-standin@.service) refuses connections

@@ -19,10 +19,10 @@ ROW(SETTINGS_ERROR, "settings-error", ERROR,
     "Correct the file, then run 'bellhopctl apply', or 'systemctl reload bellhop-mail.service' for "
     "mail.conf.")
 ROW(FOLDER_WRITABLE, "folder-writable", ERROR,
-    "Anyone who can write there can take over the connections of any instance.",
-    "Make root its owner, allow nobody else to write to it, and inspect its files.")
+    "Anyone who can write to the folder can take over the connections of any instance.",
+    "Make root the owner of the folder, allow nobody else to write to it, and inspect its files.")
 ROW(FILE_NOT_READ, "file-not-read", WARNING, "Only files whose names end with .conf are read.",
-    "Rename it so that it ends with .conf, or move it away, " THEN_APPLY)
+    "Rename the file so that its name ends with .conf, or move it away, " THEN_APPLY)
 ROW(SHARED_UID, "shared-uid", ERROR,
     "Two instances run as the same user, so each can read the other's key.",
     "Give each user its own uid with usermod(8).")
@@ -30,7 +30,9 @@ ROW(IDLE_TOO_SHORT, "idle-too-short", WARNING,
     "The instance would start again for nearly every client.",
     "Write IdleSec=10min or remove the line, " THEN_APPLY)
 ROW(NETWORK_NOT_CLOSED, "network-not-closed", NOTE,
-    "Code that controls an instance can send packets, but gets no answers.", NULL)
+    "An attacker who controls an instance can use this gap. A newer kernel with Landlock closes "
+    "it.",
+    NULL)
 ROW(NETWORK_NEEDED, "network-needed", NOTE,
     "Updates, requests to other servers, mail over SMTP and databases over TCP fail at once.",
     "bellhopctl set {name} --network=internet")
@@ -45,23 +47,23 @@ ROW(CERTIFICATE_UNREADABLE, "certificate-unreadable", ERROR,
 ROW(CERTIFICATE_INVALID, "certificate-invalid", ERROR, NO_HTTPS, "Install " PAIR ".")
 ROW(CERTIFICATE_EXPIRED, "certificate-expired", ERROR, "Browsers refuse the website.", ISSUED_ANEW)
 ROW(CERTIFICATE_EXPIRES, "certificate-expires", WARNING,
-    "Browsers refuse the website from then on.", ISSUED_ANEW)
+    "Browsers refuse the website after the certificate has expired.", ISSUED_ANEW)
 ROW(CERTIFICATE_NOT_YET_VALID, "certificate-not-yet-valid", ERROR,
-    "Browsers refuse the website until then.", ISSUED_ANEW)
-ROW(CERTIFICATE_WEAK, "certificate-weak", ERROR, "OpenSSL and browsers refuse it.",
-    "Ask its authority for a certificate for a new key, then install " PAIR ".")
+    "Browsers refuse the website until the certificate is valid.", ISSUED_ANEW)
+ROW(CERTIFICATE_WEAK, "certificate-weak", ERROR, "OpenSSL and browsers refuse this certificate.",
+    "Ask the certificate's authority for a certificate for a new key, then install " PAIR ".")
 ROW(CERTIFICATE_LACKS_HOST, "certificate-lacks-host", ERROR,
     "Browsers refuse the website under these names.", ISSUED_ANEW)
 ROW(CHAIN_ORDER, "chain-order", ERROR,
     "The instance's own certificate must be first, and each certificate must be followed by its "
     "issuer's. Some clients require this order.",
-    "Put them in this order into a new file, then install " PAIR ".")
+    "Put the certificates in this order into a new file, then install " PAIR ".")
 ROW(CHAIN_INCOMPLETE, "chain-incomplete", ERROR,
     "Clients that do not already know the issuer refuse the website.",
     "Put this certificate and the issuer's (often in chain.pem) into a new file, then install " PAIR
     ".")
 ROW(CHAIN_UNTRUSTED, "chain-untrusted", NOTE,
-    "Only clients that were told to trust this authority accept the website.", NULL)
+    "Only clients that are configured to trust this authority accept the website.", NULL)
 ROW(SELF_SIGNED, "self-signed", NOTE, "Browsers show a warning.", NULL)
 ROW(KEY_EXPOSED, "key-exposed", ERROR, "Anyone who can read the key can impersonate the website.",
     "runuser --pty -u {name} -- chmod 0400 {file}")
@@ -90,8 +92,8 @@ ROW(ACME_AUTHORITY, "acme-authority", ERROR,
 ROW(ACME_ACCOUNT, "acme-account", NOTE,
     "Anyone who can answer on port 80 or 443 of a host, even for a moment, can get a certificate "
     "for it, unless a CAA record in DNS names the only permitted account.",
-    "First add a record for each other authority that signs for the zone, then the record that is "
-    "shown. Each zone needs them once.")
+    "In DNS, first add a CAA record for each other authority that signs for the zone, then the "
+    "record that is shown here. Each zone needs these records once.")
 ROW(ACME_NOT_RUNNING, "acme-not-running", WARNING,
     "Instances with Tls=acme get no certificate, and none is renewed.",
     RESTART_OR_WHY("bellhop-acme.service"))
@@ -110,11 +112,11 @@ ROW(FOLDER_ELSEWHERE, "folder-elsewhere", WARNING,
     "Mount the disk at /home or /srv/www instead of using links, or close the folder: 'runuser "
     "--pty -u {name} -- chmod o= {file}'.")
 ROW(HOME_READ_ONLY, "home-read-only", NOTE,
-    "Programs of the site can read it, but can't write to it.",
-    "If they must, add [Service] and BindPaths={file} with 'systemctl edit "
+    "Programs of the site can read this folder, but can't write to it.",
+    "If they must write to it, add [Service] and BindPaths={file} with 'systemctl edit "
     "bellhop@{name}.service', then run '" RESTART "'.")
 ROW(SECRET_EXPOSED, "secret-exposed", WARNING,
-    "Every user of this machine can read the passwords in it.",
+    "Every user of this machine can read the passwords in this file.",
     "runuser --pty -u {name} -- chmod o= {file}")
 ROW(DOCUMENT_ROOT_WRITABLE, "document-root-writable", WARNING,
     "Every user of this machine can change the website and run programs as its user.",
@@ -123,11 +125,13 @@ ROW(HTACCESS_ERROR, "htaccess-error", ERROR,
     "Clients get an error (403 or 500) for every page in this folder and below.",
     "Correct or remove the line. The next request reads the file.")
 ROW(HTACCESS_IGNORED, "htaccess-ignored", WARNING,
-    "Clients can get files that it forbids, and its redirects and rewrites have no effect.",
-    "Write its rules into a snippet, as in bellhop-nginx(8), and remove the file, or run "
+    "Clients can get files that the .htaccess file forbids, and its redirects and rewrites have no "
+    "effect.",
+    "Write its rules into a snippet, as in bellhop-nginx(8), and remove the .htaccess file, or run "
     "'bellhopctl set {name} --server=apache'.")
-ROW(PAGES_UNREADABLE, "pages-unreadable", ERROR, "Clients get an error instead of it.",
-    "Restore it again, as user {name}, for example with 'runuser --pty -u {name} -- tar ...'.")
+ROW(PAGES_UNREADABLE, "pages-unreadable", ERROR, "Clients get an error instead of this page.",
+    "Restore the file again, as user {name}, for example with 'runuser --pty -u {name} -- tar "
+    "...'.")
 ROW(PHP_MISSING, "php-missing", ERROR, "Clients get an error for each PHP page.",
     "Install PHP-FPM (Debian: php-fpm), then run '" ADVICE_RELOAD "'.")
 ROW(RULE_BY_NAME, "rule-by-name", WARNING,
@@ -139,12 +143,12 @@ ROW(LISTEN_UNUSED, "listen-unused", WARNING,
     "Remove the line. To open another port for all instances, add ListenStream= with 'systemctl "
     "edit bellhop-router.socket'.")
 ROW(APPLICATION_UNREACHABLE, "application-unreachable", ERROR,
-    "Requests that are passed to it get an error.",
+    "Requests that are passed to this application get an error.",
     "Start the application, or correct the line, then run '" ADVICE_RELOAD "'.")
 ROW(SNIPPETS_NOT_ROOTS, "snippets-not-roots", ERROR,
     "The customer can replace your settings, load any module into Apache, and redirect your "
     "commands to other files with a link.",
-    "Inspect its files. Make root the owner of the folder and of everything in it, and allow "
+    "Inspect the snippets. Make root the owner of their folder and of everything in it, and allow "
     "nobody else to write there.")
 ROW(SNIPPET_ERROR, "snippet-error", ERROR,
     "The instance does not start. A running instance can't be reloaded.",
@@ -153,14 +157,14 @@ ROW(SERVER_MISSING, "server-missing", ERROR,
     "The instance does not start. A running instance can't be reloaded.", NULL)
 ROW(TARGET_NOT_ENABLED, "target-not-enabled", ERROR,
     "After the next boot, clients can't reach any instance.", "systemctl enable bellhop.target")
-ROW(UNIT_MASKED, "unit-masked", ERROR, "systemd refuses to start it.",
-    "Run 'systemctl unmask' with its name, " THEN_APPLY)
+ROW(UNIT_MASKED, "unit-masked", ERROR, "systemd refuses to start this unit.",
+    "Run 'systemctl unmask' with the name of the unit, " THEN_APPLY)
 ROW(DROP_IN_IGNORED, "drop-in-ignored", WARNING,
     "systemd ignores the line, so its setting has no effect.",
     "Correct the line, then run 'systemctl daemon-reload' and restart the unit.")
-ROW(DROP_IN_UNUSED, "drop-in-unused", WARNING, "Its settings have no effect.",
-    "Rename it after the intended unit, for example bellhop@NAME.service.d, then run 'systemctl "
-    "daemon-reload'.")
+ROW(DROP_IN_UNUSED, "drop-in-unused", WARNING, "The settings in this folder have no effect.",
+    "Rename the folder after the intended unit, for example bellhop@NAME.service.d, then run "
+    "'systemctl daemon-reload'.")
 ROW(UNIT_NOT_RELOADED, "unit-not-reloaded", WARNING, "Changes of the files are not in force.",
     "systemctl daemon-reload")
 ROW(ADDRESS_MISSING, "address-missing", WARNING,
@@ -211,12 +215,13 @@ ROW(PORT_TAKEN, "port-taken", ERROR,
     "Find the program with 'ss -tlnp' and stop it, then run 'systemctl restart "
     "bellhop-router.socket bellhop-router.service'.")
 ROW(WEB_SERVER_ENABLED, "web-server-enabled", WARNING,
-    "At the next boot it may take ports 80 and 443 before the router does.",
-    "Disable it with 'systemctl disable'.")
+    "At the next boot, this web server may take ports 80 and 443 before the router does.",
+    "Disable this web server with 'systemctl disable'.")
 ROW(QUEUE_TOO_SHORT, "queue-too-short", WARNING,
-    "While an instance starts, its queue holds few connections. Others wait in the router.",
+    "While an instance starts, only so many connections can wait in its socket. Others wait in the "
+    "router.",
     "Set net.unix.max_dgram_qlen=512 in /etc/sysctl.d (sysctl.d(5)), then run 'sysctl "
     "--system' and \"systemctl restart 'bellhop@*.socket'\".")
-ROW(SUSPENDED, "suspended", NOTE, "Clients get 503 until you resume it.",
+ROW(SUSPENDED, "suspended", NOTE, "Clients get 503 until you resume the instance.",
     "bellhopctl resume {name}")
-ROW(NOT_CHECKED, "not-checked", NOTE, "Mistakes there were not found.", NULL)
+ROW(NOT_CHECKED, "not-checked", NOTE, "Mistakes in what was not checked are not reported.", NULL)

@@ -20,8 +20,10 @@ const char *const severity_names[SEVERITIES] = {
 #define PAIR        "certificate and key with '" ADVICE_INSTALL "'"
 #define THEN_APPLY  "then run '" ADVICE_APPLY "'."
 #define OR_ANEW     ", or make new ones with '" ADVICE_SELF_SIGNED "' and '" ADVICE_RELOAD "'."
-#define ISSUED_ANEW "Ask its authority for a certificate for all hosts, then install " PAIR "."
-#define RESTART     "systemctl try-restart bellhop@{name}.service"
+#define ISSUED_ANEW                                                                              \
+        "Ask the certificate's authority for a certificate for all hosts of the instance, then " \
+        "install " PAIR "."
+#define RESTART "systemctl try-restart bellhop@{name}.service"
 
 #define ACME_AGAIN                                                                              \
         "Remove the cause, then run 'bellhopctl cert {name} --renew'. bellhop-acme also tries " \
