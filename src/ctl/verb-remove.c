@@ -337,6 +337,7 @@ static bool remove_user(Remove *remove)
 {
         const struct passwd *user = getpwnam(remove->name);
         _cleanup_free_ char *home = user ? strdup(user->pw_dir) : NULL;
+        const gid_t gid = user ? user->pw_gid : 0;
 
         if (user && !user_is_ours(user))
                 return true;
@@ -353,6 +354,7 @@ static bool remove_user(Remove *remove)
          * fails. */
         return remove_home(remove, home) && remove_programs(remove) &&
                change_good(LAST_UID_FILE, last_uid_put(remove->uid)) &&
+               change_good(LAST_UID_FILE, last_uid_put(gid)) &&
                program_run(
                        (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL }) &&
                remove_kept(remove) && remove_jobs(remove);

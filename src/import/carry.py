@@ -56,7 +56,7 @@ def user_of(name):
 
 
 def last_uid():
-    """Returns the highest uid of a removed customer, or 0."""
+    """Returns the highest uid or gid of a removed customer, or 0."""
     try:
         with open(LAST_UID_FILE, encoding="ascii") as file:
             return int(file.read(64))
@@ -430,9 +430,9 @@ class Carry:
                            lambda folder=folder, pair=pair, path=path: self.install(name, folder, path, pair))
 
     def create_user(self, name):
-        # As in bellhopctl add, a new user never gets the uid of a removed customer.
+        # As in bellhopctl add, a new user never gets the uid or gid of a removed customer.
         last = last_uid()
-        least = ["--key", f"UID_MIN={last + 1}"] if last else []
+        least = ["--key", f"UID_MIN={last + 1}", "--key", f"GID_MIN={last + 1}"] if last else []
         run(["useradd", "--create-home", "--comment", USER_MARK, *least, "--", name])
 
     def write_snippet(self, name, file, text):

@@ -489,16 +489,29 @@ def test_rename_and_purge_of_a_folder_that_root_can_not_enter(box, fuse, folder)
 
 @pytest.mark.usefixtures("clean")
 def test_uid_of_a_removed_customer_is_not_given_again(box):
-    """By add or import: a set-user-ID program of the removed one, wherever it is, would have the rights of the new one."""
-    uids = []
-    for _ in range(2):
-        add(box, "dora")
+    """Nor the gid, by add or import: a set-user-ID or set-group-ID program of the removed one, wherever it is, would have the
+    rights of the new one. A group of the machine has the gid that is the first uid, so uids and gids differ."""
+    add(box, "dora")
+    box.run("groupadd", "--gid", str(box.uid("dora") + 1), "shifted")
+    ctl(box, "remove", "dora", "--purge", "--yes")
+    uids, gids = [], []
+
+    def purge():
         uids.append(box.uid("dora"))
+        gids.append(int(box.run("id", "-g", "dora")))
         ctl(box, "remove", "dora", "--purge", "--yes")
-    box.write("/root/plan.json", json.dumps({"instances": [{"instance": "dora", "hosts": [NEW["dora"]], "create_user": True}]}))
-    ctl(box, "import", "/root/plan.json")
-    uids.append(box.uid("dora"))
+
+    try:
+        for _ in range(2):
+            add(box, "dora")
+            purge()
+        box.write("/root/plan.json", json.dumps({"instances": [{"instance": "dora", "hosts": [NEW["dora"]], "create_user": True}]}))
+        ctl(box, "import", "/root/plan.json")
+        purge()
+    finally:
+        box.run("groupdel", "shifted")
     assert uids[0] < uids[1] < uids[2]
+    assert gids[0] < gids[1] < gids[2] and uids[0] != gids[0]
 
 
 # One sleeps and ignores what it can, one is stopped, and the others fork for ever, at most ten at a time.

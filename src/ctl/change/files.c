@@ -74,11 +74,11 @@ bool user_is_ours(const struct passwd *user)
                (user->pw_gecos[length] == 0 || user->pw_gecos[length] == ',');
 }
 
-/* Higher uids are not noted: user_make() takes the noted uid plus 1 as UID_MIN, which must not be
+/* Higher ids are not noted: user_make() takes the noted id plus 1 as UID_MIN, which must not be
  * above UID_MAX in login.defs(5), usually 60000. */
 #define LAST_UID_MAX 59999
 
-/* Returns the highest uid that last_uid_put() has noted, or 0. */
+/* Returns the highest id that last_uid_put() has noted, or 0. */
 static uid_t files_last_uid(void)
 {
         _cleanup_free_ char *text = NULL;
@@ -104,19 +104,21 @@ int last_uid_put(uid_t uid)
         return text ? file_write(LAST_UID_FILE, text) : -ENOMEM;
 }
 
-/* useradd(8) chooses the uid after the highest one in use. Without UID_MIN, this could be the uid
- * of a removed user. */
+/* useradd(8) chooses the uid and gid after the highest ones in use. Without UID_MIN and GID_MIN,
+ * these could be the ids of a removed user. */
 bool user_make(const char *name)
 {
         const uid_t last = files_last_uid();
         _cleanup_free_ char *uid_min = text_format("UID_MIN=%u", last + 1);
+        _cleanup_free_ char *gid_min = text_format("GID_MIN=%u", last + 1);
 
         if (last == 0)
                 return program_run((const char *const[]){ "useradd", "--create-home", "--comment",
                                                           USER_MARK, "--", name, NULL });
-        return uid_min &&
+        return uid_min && gid_min &&
                program_run((const char *const[]){ "useradd", "--create-home", "--comment",
-                                                  USER_MARK, "--key", uid_min, "--", name, NULL });
+                                                  USER_MARK, "--key", uid_min, "--key", gid_min,
+                                                  "--", name, NULL });
 }
 
 const char *const kept_by_name[] = { "/var/spool/cron/crontabs", "/var/spool/cron",

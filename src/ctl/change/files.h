@@ -26,9 +26,9 @@ struct passwd;
 bool user_is_ours(const struct passwd *user);
 
 /* Files of a removed user can remain where bellhopctl does not look, for example a set-user-ID
- * program in /var/tmp, and the journal keeps the user's lines. So no later customer gets the uid:
- * last_uid_put() notes it before the user is removed, and user_make() makes a user with a higher
- * uid. */
+ * program in /var/tmp, and the journal keeps the user's lines. So no later customer gets the uid or
+ * gid: last_uid_put() notes both before the user is removed, and user_make() makes a user with a
+ * higher uid and gid. */
 #define LAST_UID_FILE STATE_DIR "/.last-uid"
 int last_uid_put(uid_t uid);
 bool user_make(const char *name);
