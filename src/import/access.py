@@ -22,6 +22,7 @@ END_SEC = 1
 CAP_NET_BROADCAST = 11
 RUN = "/run"
 SCRATCH = "bellhop-import."
+spent = {}  # {uid: seconds}: how long the programs of as_customer() have run in total
 
 
 class Failed(Exception):
@@ -90,18 +91,18 @@ def locked(folder, flags=0):
         os.close(fd)
 
 
-def talk(process, data):
+def talk(process, data, deadline):
     """Sends data to the process, and returns (standard output, standard error). Fails if one of them has more than
-    LARGEST bytes, or if the process does not end within AS_CUSTOMER_SEC."""
-    said, end = {process.stdout: b"", process.stderr: b""}, time.monotonic() + AS_CUSTOMER_SEC
+    LARGEST bytes, or if the process does not end before the deadline."""
+    said = {process.stdout: b"", process.stderr: b""}
     with selectors.DefaultSelector() as waiting:
         for file in (process.stdin, *said):
             os.set_blocking(file.fileno(), False)
             waiting.register(file, selectors.EVENT_READ if file in said else selectors.EVENT_WRITE)
         while waiting.get_map():
-            ready = waiting.select(max(0, end - time.monotonic()))
+            ready = waiting.select(max(0, deadline - time.monotonic()))
             if not ready:
-                raise subprocess.SubprocessError(f"it does not end within {AS_CUSTOMER_SEC} seconds")
+                raise subprocess.TimeoutExpired(process.args, AS_CUSTOMER_SEC)
             for file in [key.fileobj for key, _ in ready]:
                 if file in said:
                     part = os.read(file.fileno(), 65536)
@@ -143,19 +144,27 @@ def end(process):
 
 
 def as_customer(user, command, data=b""):
-    """Runs a program with the rights of the user, without a terminal, and returns its output."""
-    process = None
+    """Runs a program with the rights of the user, without a terminal, and returns its output. All programs of one user
+    together can run for AS_CUSTOMER_SEC, because the customer can stop each of them."""
+    process, begin = None, time.monotonic()
+    deadline = begin + AS_CUSTOMER_SEC - spent.get(user.pw_uid, 0)
     try:
+        if begin >= deadline:
+            raise subprocess.TimeoutExpired(command, AS_CUSTOMER_SEC)
         process = subprocess.Popen((become(user) if os.geteuid() == 0 else []) + command, stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, cwd="/", umask=0o077,
                                    start_new_session=True, env={"PATH": PATH, "LC_ALL": "C"})
-        printed, said = talk(process, data)
-        status = process.wait(AS_CUSTOMER_SEC)
+        printed, said = talk(process, data, deadline)
+        status = process.wait(max(0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise Failed(f"the programs that read and write files as {user.pw_name} do not end within {AS_CUSTOMER_SEC} "
+                     "seconds") from None
     except (OSError, subprocess.SubprocessError) as error:
         raise Failed(f"{command[0]} can't be run as {user.pw_name}: {error}") from None
     finally:
         if process:
             end(process)
+        spent[user.pw_uid] = spent.get(user.pw_uid, 0) + time.monotonic() - begin
     if status != 0:
         raise Failed(f"as {user.pw_name}: {' '.join(said.decode(errors='replace').split()) or status}")
     return printed

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from handoff import BUILD, ROOT, TIMEOUT
@@ -520,7 +521,7 @@ def trace(pid, user):
 def test_program_that_import_runs_is_not_traced(monkeypatch):
     user, seen = pwd.getpwnam(C), []
 
-    def talk(process, _):
+    def talk(process, *_):
         assert process.stdout.readline() == b"ready\n"
         seen.append(trace(process.pid, user))
         process.stdin.close()
@@ -556,8 +557,24 @@ def test_import_waits_for_no_dead_file_server(monkeypatch):
         patch.setattr(access, "AS_CUSTOMER_SEC", 0.1)
         patch.setattr(subprocess, "Popen", Hanging)
         patch.setattr(os, "killpg", lambda *_: None)
-        with pytest.raises(access.Failed, match="does not end within"):
+        patch.setattr(access, "spent", {})
+        with pytest.raises(access.Failed, match="do not end within"):
             access.as_customer(pwd.getpwuid(os.geteuid()), ["sleep", str(TIMEOUT)])
     assert started[0].poll() is None
     started[0].send_signal(signal.SIGKILL)
     started[0].wait()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs programs as customers")
+def test_customer_delays_import_only_once(monkeypatch):
+    """By stopping each program that import runs, or by continuing it just before its time is over. Others are not affected."""
+    user = pwd.getpwnam(C)
+    monkeypatch.setattr(access, "spent", {})
+    monkeypatch.setattr(access, "AS_CUSTOMER_SEC", 2)
+    begin = time.monotonic()
+    access.as_customer(user, ["sleep", "0.5"])
+    for _ in range(5):
+        with pytest.raises(access.Failed, match="do not end within"):
+            access.as_customer(user, ["sh", "-c", "kill -STOP $$"])
+    assert time.monotonic() - begin < 4
+    assert access.as_customer(pwd.getpwuid(0), ["echo", "fine"]) == b"fine\n"
