@@ -430,10 +430,11 @@ class Carry:
                            lambda folder=folder, pair=pair, path=path: self.install(name, folder, path, pair))
 
     def create_user(self, name):
-        # As in bellhopctl add, a new user never gets the uid or gid of a removed customer.
+        # As in bellhopctl add, a new user never gets the uid or gid of a removed customer, and no subordinate ids.
         last = last_uid()
         least = ["--key", f"UID_MIN={last + 1}", "--key", f"GID_MIN={last + 1}"] if last else []
-        run(["useradd", "--create-home", "--comment", USER_MARK, *least, "--", name])
+        run(["useradd", "--create-home", "--comment", USER_MARK, "--key", "SUB_UID_COUNT=0", "--key", "SUB_GID_COUNT=0", *least,
+             "--", name])
 
     def write_snippet(self, name, file, text):
         user = user_of(name)

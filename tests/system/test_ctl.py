@@ -587,8 +587,19 @@ def test_purge_of_a_user_whose_programs_fight_it(box, action):
     assert left_of(box, "dora") == [] and not box.path("/home/dora").exists()
 
 
+@pytest.mark.usefixtures("clean")
+def test_no_subordinate_uids(box):
+    """A purge frees a range, but a set-user-ID program and its processes keep a uid of it, so the next one must not get it."""
+    box.write("/root/plan.json", json.dumps({"instances": [{"instance": "emil", "hosts": [NEW["emil"]], "create_user": True}]}))
+    add(box, "dora")
+    ctl(box, "import", "/root/plan.json")
+    ranges = box.run("cat", "/etc/subuid", "/etc/subgid")
+    assert "alice:" in ranges and "dora:" not in ranges and "emil:" not in ranges
+
+
 # newuidmap(1) lets a user do this.
 SUBORDINATE = """
+usermod --add-subuids 300000-365535 --add-subgids 300000-365535 dora
 first=$(sed -n 's/^dora:\\([0-9]*\\):.*/\\1/p' /etc/subuid)
 setpriv --reuid=dora --regid=dora --clear-groups setsid --fork unshare --user sleep infinity
 while ! outer=$(pgrep -u dora -x sleep); do :; done

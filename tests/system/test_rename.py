@@ -55,6 +55,7 @@ def _rich(box, dora):
         echo mail > /var/mail/dora; chown dora: /var/mail/dora
         touch /var/lib/systemd/linger/dora
         gpasswd -a dora games
+        usermod --add-subuids 300000-365535 --add-subgids 400000-465535 dora
         passwd -d dora; usermod -p SECRET dora; chage -M 300 dora
     """)
     box.write("/etc/systemd/system/bellhop@dora.service.d/limits.conf", "[Service]\nTasksMax=77\n")

@@ -105,20 +105,28 @@ int last_uid_put(uid_t uid)
 }
 
 /* useradd(8) chooses the uid and gid after the highest ones in use. Without UID_MIN and GID_MIN,
- * these could be the ids of a removed user. */
+ * these could be the ids of a removed user. The user gets no subordinate uids and gids (subuid(5)),
+ * because useradd(8) would choose those of a removed user. */
 bool user_make(const char *name)
 {
         const uid_t last = files_last_uid();
         _cleanup_free_ char *uid_min = text_format("UID_MIN=%u", last + 1);
         _cleanup_free_ char *gid_min = text_format("GID_MIN=%u", last + 1);
+        const char *words[15] = { "useradd", "--create-home",   "--comment", USER_MARK,
+                                  "--key",   "SUB_UID_COUNT=0", "--key",     "SUB_GID_COUNT=0" };
+        size_t n = 8;
 
-        if (last == 0)
-                return program_run((const char *const[]){ "useradd", "--create-home", "--comment",
-                                                          USER_MARK, "--", name, NULL });
-        return uid_min && gid_min &&
-               program_run((const char *const[]){ "useradd", "--create-home", "--comment",
-                                                  USER_MARK, "--key", uid_min, "--key", gid_min,
-                                                  "--", name, NULL });
+        if (!uid_min || !gid_min)
+                return false;
+        if (last > 0) {
+                words[n++] = "--key";
+                words[n++] = uid_min;
+                words[n++] = "--key";
+                words[n++] = gid_min;
+        }
+        words[n++] = "--";
+        words[n] = name;
+        return program_run(words);
 }
 
 const char *const kept_by_name[] = { "/var/spool/cron/crontabs", "/var/spool/cron",
