@@ -1006,6 +1006,32 @@ sys.stdin.read()'""")
         box.path("/srv/www/alice/log.cgi").unlink()
 
 
+# The third argument of sendmsg(2) is a memfd, because so much does not fit into a datagram.
+LONG_LINE = """/usr/bin/python3 -c '
+import fcntl, os, socket, sys
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.connect("/run/systemd/journal/socket")
+memory = os.memfd_create("line", os.MFD_ALLOW_SEALING)
+os.write(memory, b"SYSLOG_IDENTIFIER=bellhop-alice\\nMESSAGE=long:" + b"x" * 20000000 + b"\\n")
+fcntl.fcntl(memory, fcntl.F_ADD_SEALS, 15)
+socket.send_fds(log, [b""], [memory])
+sys.stdin.read()'"""
+
+
+def test_status_cuts_long_lines(box):
+    """Otherwise, ten of these lines would be 200 MB on root's terminal."""
+    box.write_page("alice", "log.cgi", LONG_LINE)
+    client = box.popen_client("curl", "-s", "--max-time", "20", "--resolve", f"{ALICE}:80:127.0.0.1", "-X", "POST",
+                              "-H", "Content-Length: 1", f"http://{ALICE}/log.cgi")
+    try:
+        box.wait_for("it is there", lambda: "long:xxx" in ctl(box, "status", "alice"))
+        assert len(ctl(box, "status", "alice")) < 100000
+    finally:
+        client.kill()
+        client.wait()
+        box.path("/srv/www/alice/log.cgi").unlink()
+
+
 @pytest.fixture(name="journal_on_disk")
 def _journal_on_disk(box):
     """Where journald keeps the lines of each user in a file of their own."""

@@ -14,6 +14,9 @@
  * wants. */
 #define LOOKED_AT_MAX 2000
 
+/* Longer fields are cut, because a customer's program can send a line of 30 MB. */
+#define FIELD_BYTES_MAX 4096
+
 typedef sd_journal *Journal;
 
 static void journal_donep(Journal *journal)
@@ -21,7 +24,8 @@ static void journal_donep(Journal *journal)
         sd_journal_close(*journal);
 }
 
-/* Returns the text of a field, to be freed. NULL: the line does not have the field. */
+/* Returns the text of a field, to be freed; at most FIELD_BYTES_MAX with the name. NULL: the line
+ * does not have the field. */
 static char *journal_field(sd_journal *journal, const char *name)
 {
         const size_t skip = strlen(name) + 1;
@@ -30,6 +34,8 @@ static char *journal_field(sd_journal *journal, const char *name)
 
         if (sd_journal_get_data(journal, name, &data, &size) < 0 || size < skip)
                 return NULL;
+        if (size > FIELD_BYTES_MAX)
+                size = FIELD_BYTES_MAX;
         return strndup((const char *)data + skip, size - skip);
 }
 
@@ -135,6 +141,8 @@ int journal_read(const char *instance, bool refusals, size_t max, char ***ret, s
          * in a separate file. */
         int r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
 
+        if (r >= 0)
+                r = sd_journal_set_data_threshold(journal, FIELD_BYTES_MAX);
         if (r >= 0)
                 r = journal_match(journal, instance, refusals);
         if (r >= 0)
