@@ -294,6 +294,7 @@ def test_hosts_with_folders(instance):
 def test_other_signals(instance):
     """A second binary would take the descriptors of the first; a SIGHUP reads the same configuration again."""
     server, = instance.servers()
+    instance.wait_until(instance.children, "a worker")
     worker, = instance.children()
     os.kill(server, signal.SIGUSR2)
     os.kill(server, signal.SIGHUP)

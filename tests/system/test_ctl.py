@@ -639,12 +639,13 @@ def test_purge_of_a_user_who_logs_in_all_the_time(box):
 
 @pytest.mark.usefixtures("clean")
 def test_purge_of_jobs_that_come_back(box):
-    """Made by a program that waits until they are removed, and then ends."""
+    """Made by programs of the user that wait until they are removed. The user can write to the folders, as crontab(1) and
+    at(1) could for the user."""
     add(box, "dora")
-    box.shell("mkdir -p /var/spool/cron/crontabs /var/spool/cron/atjobs")
     jobs = ["/var/spool/cron/crontabs/dora", "/var/spool/cron/atjobs/a0000101c8a5f0"]
-    again = [box.popen_run("bash", "-c", f"install -o dora -m 0600 /dev/null {job}; echo; while [ -e {job} ]; do :; done;"
-                           f"install -o {box.uid('dora')} -m 0600 /dev/null {job}", stdout=-1) for job in jobs]
+    box.shell("mkdir -p /var/spool/cron/crontabs /var/spool/cron/atjobs; chmod 1777 /var/spool/cron/crontabs /var/spool/cron/atjobs")
+    again = [box.popen_run("runuser", "-u", "dora", "--", "bash", "-c",
+                           f"touch {job}; echo; while [ -e {job} ]; do :; done; touch {job}", stdout=-1) for job in jobs]
     for one in again:
         one.stdout.readline()
     ctl(box, "remove", "dora", "--purge", "--yes")
