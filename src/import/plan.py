@@ -347,7 +347,8 @@ def is_changed(text):
 
 
 def entry_of(values, file, line):
-    """Returns an entry from Apache's configuration. values: only the keys whose values differ from the defaults."""
+    """Returns an entry from Apache's configuration. values: a dict of the settings that this configuration gives. The entry
+    has the defaults of all others."""
     entry = Entry(file, line)
     entry.is_from_apache = True
     entry.values.update(values)

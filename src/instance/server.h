@@ -79,8 +79,9 @@ void server_hurry(Server *server, uint64_t deadline_usec);
  * seconds later, server_step() kills it. */
 void server_cut(Server *server, uint64_t now_usec);
 
-/* Takes the next step of an ending server if the step is due, and makes the server reap its
- * processes. Returns when to call this again at the latest (CLOCK_MONOTONIC). */
+/* If the server is to end and the time has come, sends it the signal to stop, cuts its connections,
+ * or kills it. Also wakes the server, so that it reaps those of its processes that have ended.
+ * Returns when to call this again at the latest (CLOCK_MONOTONIC). */
 uint64_t server_step(Server *server, uint64_t now_usec);
 
 /* Executes the server's own test of its configuration in this process. Returns only after a

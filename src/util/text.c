@@ -50,6 +50,8 @@ char *texts_join(char *const texts[], size_t n, const char *separator)
                                            texts[i]);
 
                 free(joined);
+                if (!longer)
+                        return NULL;
                 joined = longer;
         }
         return joined;
