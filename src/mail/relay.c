@@ -56,7 +56,7 @@ static int relay_send_body(Relay *relay)
                 if (n <= 0)
                         return n < 0 ? -errno : -EIO;
         }
-        /* From here on, the server has the whole message and may send it. */
+        /* From here on, the server may have the whole message, and may send it. */
         relay->step = RELAY_DOT;
         (void)sd_event_source_set_io_events(relay->source, EPOLLIN);
         return 0;
