@@ -27,7 +27,7 @@
 #include "util/text.h"
 
 /* Processes that wait for a file system may take this long to end after SIGKILL. */
-#define PROGRAMS_END_NSEC (UINT64_C(10) * 1000000000)
+#define PROGRAMS_END_NSEC (10 * NSEC_PER_SEC)
 
 /* No user has this uid, because it was (uid_t)-1 when uids had 16 bits. */
 #define NOBODYS_UID 65535
@@ -343,7 +343,6 @@ static bool remove_user(Remove *remove)
                 return true;
         if (user && !home)
                 return change_good(remove->name, -ENOMEM);
-        remove->uid = user ? user->pw_uid : 0;
         if (!remove_kept(remove) || !remove_jobs(remove))
                 return false;
         if (!user ||

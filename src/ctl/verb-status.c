@@ -362,15 +362,15 @@ static void status_put_time(Status *status, const char *key, uint64_t then)
 
 static char *status_show_acme(const Instance *instance, const AcmeState *acme, const char *expiry)
 {
+        const time_t next = (time_t)acme->next, now = time(NULL);
         char left[SHOWN_MAX];
 
-        (void)show_left((time_t)acme->next, time(NULL), left);
         return text_format("%sautomatic, from authority %s; %s%s%s",
                            instance->is_suspended ? "suspended, " : "", instance->acme, expiry,
-                           acme->next > 0 ? "; next try " : "",
-                           acme->next == 0                ? ""
-                           : strcmp(left, "expired") == 0 ? "now"
-                                                          : left);
+                           next > 0 ? "; next try " : "",
+                           next == 0    ? ""
+                           : next > now ? show_left(next, now, left)
+                                        : "now");
 }
 
 static void status_put_acme(Status *status, const AcmeState *acme, bool is_known)

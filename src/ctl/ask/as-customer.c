@@ -14,7 +14,7 @@
 #include "util/clock.h"
 
 #define TEXT_BYTES_MAX (1024U * 1024)
-#define TIMEOUT_NSEC   (UINT64_C(60) * 1000000000)
+#define TIMEOUT_NSEC   (60 * NSEC_PER_SEC)
 #define END_MSEC       1000
 
 static int as_customer_become(const Identity *customer)
