@@ -152,8 +152,8 @@ static void php_open(Php *php)
 
 /* --- the log, which PHP-FPM does not write itself: it would wait for a journald that hangs --- */
 
-/* If possible, sends the line to bellhop-log, which writes it to a file: the journal uses 8 MB for
- * each user who has a line in it. Returns false if the line must go to the journal. */
+/* If possible, sends the line to bellhop-log, which writes it to a file: journald makes a file of
+ * 8 MB for each user whose lines it gets. Returns false if the line must go to the journal. */
 static bool php_log_to_file(const Php *php, const char *line, size_t size)
 {
         char head[64];

@@ -294,8 +294,8 @@ static ngx_msec_t inbox_receive(bool *ret_more)
         int fd, r;
 
         *ret_more = false;
-        /* If there is no place for another client, the worker does not receive, so that connections
-         * wait in the queue. A received connection would be lost. */
+        /* A worker without a place for another client receives no connection, because it would lose
+         * this connection. So connections wait in the queue. */
         if (!inbox_has_place())
                 inbox_make_place();
         if (!inbox_has_place())

@@ -197,7 +197,7 @@ ROW(OOM_KILL, "oom-kill", WARNING,
 ROW(TASKS_LIMIT, "tasks-limit", WARNING,
     "Processes or threads did not start, so requests failed or waited.",
     "Raise the limit with 'bellhopctl set {name} --tasks-max=N', or find the program that starts "
-    "so many. A restart of the instance clears this finding.")
+    "too many of them. After a restart of the instance, 'check' no longer reports this.")
 ROW(SITE_NOT_RELOADED, "site-not-reloaded", WARNING, "The instance still uses the old files.",
     ADVICE_RELOAD)
 ROW(LOGS_NOT_WRITTEN, "logs-not-written", WARNING,
@@ -218,8 +218,8 @@ ROW(WEB_SERVER_ENABLED, "web-server-enabled", WARNING,
     "At the next boot, this web server may take ports 80 and 443 before the router does.",
     "Disable this web server with 'systemctl disable'.")
 ROW(QUEUE_TOO_SHORT, "queue-too-short", WARNING,
-    "While an instance starts, only so many connections can wait in its socket. Others wait in the "
-    "router.",
+    "While an instance starts, its socket holds only a few waiting connections. The others wait in "
+    "the router.",
     "Set net.unix.max_dgram_qlen=512 in /etc/sysctl.d (sysctl.d(5)), then run 'sysctl "
     "--system' and \"systemctl restart 'bellhop@*.socket'\".")
 ROW(SUSPENDED, "suspended", NOTE, "Clients get 503 until you resume the instance.",
