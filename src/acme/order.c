@@ -835,12 +835,13 @@ static void order_finish(Order *order)
 {
         AcmeState *state = &order->state;
         const uint64_t now = order_now();
-        uint64_t renewal = 0;
+        uint64_t renewal = UINT64_MAX;
 
         if (state->certificate[0])
                 renewal = order_renewal(order->what->name, state->not_before, state->not_after);
         state->tried = now;
-        if (!state->error && state->n_failures_of_hosts == 0)
+        /* A new certificate is due already if the clock is wrong, or if the order took long. */
+        if (!state->error && state->n_failures_of_hosts == 0 && renewal > now)
                 state->n_failures = 0;
         else if (!order->is_general)
                 state->n_failures++;
