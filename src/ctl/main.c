@@ -120,7 +120,8 @@ static const Option *main_option(int c)
         return NULL;
 }
 
-/* Counts the words in argument, the Verb.argument of a verb. */
+/* Returns how many words can follow a verb, such as 2 for "NAME NEW". argument: the Verb.argument
+ * of this verb. */
 static int main_count_words(const char *argument)
 {
         Span list = span_from_string(argument ? argument : ""), word;

@@ -191,7 +191,7 @@ static bool remove_is_job(const Remove *remove, int folder, const char *name)
 }
 
 /* Removes the user's jobs of at(1), because atd(8) would run them for a later user with the same
- * uid. Debian has the first folder, Red Hat the second. */
+ * uid. Debian keeps them in atjobs, Red Hat in at. */
 static bool remove_jobs(Remove *remove)
 {
         return remove_matching(remove, "user", "/var/spool/cron/atjobs", remove_is_job) &&

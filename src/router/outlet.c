@@ -58,8 +58,8 @@ static int outlet_watch(Outlet *outlet)
                 return 0;
         if (!for_room && !for_start)
                 return sd_event_source_set_enabled(outlet->writable, SD_EVENT_OFF);
-        /* While the instance starts, the events are edge-triggered, so that there is an event each
-         * time that the instance receives a hand-off. */
+        /* While only the start is watched, the socket can be writable all the time. So the events
+         * are edge-triggered: there is one each time that the instance receives a hand-off. */
         r = sd_event_source_set_io_events(outlet->writable,
                                           for_room ? EPOLLOUT : EPOLLOUT | EPOLLET);
         return r < 0 ? r : sd_event_source_set_enabled(outlet->writable, SD_EVENT_ON);
