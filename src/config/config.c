@@ -75,8 +75,8 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
         _cleanup_(config_freep) Config *config = NULL;
         int r = config_load_own(dir, name, &config);
 
-        /* Files of other instances can change the routes of this instance only if it is the default
-         * or has a wildcard. */
+        /* Files of other instances matter to this instance only if it is the default, or has a
+         * wildcard or an address. */
         if (r == 0 && config->n_instances > 0 &&
             (config->default_instance != ROUTE_NONE || !hostmap_is_exact(config->map))) {
                 config_freep(&config);
@@ -103,28 +103,53 @@ int config_read_instance(const char *dir, const char *name, Instance *ret)
         return 0;
 }
 
-void config_digest_others(Config *config, uint32_t without)
+/* Sets takes_unknown and takes_others. */
+static void config_mark_takers(Config *config)
 {
         Instance *all = config->instances;
 
-        for (size_t i = 0; i < config->n_instances; i++) {
-                all[i].takes_others = all[i].is_default;
-                all[i].others = 0;
+        for (size_t i = 0; i < config->n_instances; i++)
+                all[i].takes_others = all[i].takes_unknown = all[i].is_default;
+        for (size_t i = 0; i < hostmap_size(config->map); i++) {
+                const HostMapRoute route = hostmap_route(config->map, i);
+
+                if (route.instance == ROUTE_NONE)
+                        continue;
+                if (route.is_address)
+                        all[route.instance].takes_unknown = true;
+                if (route.is_address || route.what[0] == '*')
+                        all[route.instance].takes_others = true;
         }
+}
+
+void config_digest_others(Config *config, uint32_t without)
+{
+        Instance *all = config->instances;
+        uint64_t unknown =
+                0; /* digest of all hosts that would be unknown without their own route */
+
+        config_mark_takers(config);
+        for (size_t i = 0; i < config->n_instances; i++)
+                all[i].others = 0;
         for (size_t i = 0; i < hostmap_size(config->map); i++) {
                 const HostMapRoute route = hostmap_route(config->map, i);
                 HostMapMatch next;
 
-                if (route.instance != ROUTE_NONE && route.what[0] == '*')
-                        all[route.instance].takes_others = true;
                 if (route.is_address || (route.instance == without && without != ROUTE_NONE))
                         continue;
                 next = hostmap_find_next(config->map, i, without);
-                if (next.route == ROUTE_NONE && config->default_instance != without)
-                        next.instance = config->default_instance;
-                if (next.instance != ROUTE_NONE && next.instance != route.instance)
-                        all[next.instance].others += route.hash;
+                if (next.route != ROUTE_NONE) {
+                        if (next.instance != ROUTE_NONE)
+                                all[next.instance].others += route.hash;
+                        continue;
+                }
+                unknown += route.hash;
+                if (route.instance != ROUTE_NONE && all[route.instance].takes_unknown)
+                        all[route.instance].others -= route.hash;
         }
+        for (size_t i = 0; i < config->n_instances; i++)
+                if (all[i].takes_unknown)
+                        all[i].others += unknown;
 }
 
 Origin config_origin(const Config *config, uint64_t origin)

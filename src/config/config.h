@@ -118,7 +118,9 @@ typedef struct Instance {
         MailLimits mail;    /* UINT64_MAX in a field: mail.conf has the limit */
         bool is_kept;       /* its file now has a mistake, so these are the settings from before the
                                reload */
-        bool takes_others;  /* config_digest_others() sets takes_others and others */
+        /* config_digest_others() sets these. */
+        bool takes_unknown; /* it can get requests for hosts without a route */
+        bool takes_others;  /* it can get requests for hosts of other instances */
         uint64_t others;
 } Instance;
 
@@ -185,10 +187,11 @@ int config_read_instance(const char *dir, const char *name, Instance *ret);
 Config *config_free(Config *config);
 
 /*
- * Sets takes_others of each instance that is the default or has wildcards. Hosts in the files of
- * other instances are exceptions from Default=yes and from wildcards: b.a.example, for example, is
- * an exception from *.a.example. For each instance, sets "others" to a digest of these exceptions,
- * or to 0 if there are none. The digest changes when such a host is added or removed. without: the
+ * Sets takes_unknown of each instance that is the default or has addresses, and takes_others of
+ * these and of each instance that has wildcards. Hosts in the files of other instances are
+ * exceptions from Default=yes, from addresses and from wildcards: b.a.example, for example, is an
+ * exception from *.a.example. For each instance, sets "others" to a digest of these exceptions, or
+ * to 0 if there are none. The digest changes when such a host is added or removed. without: the
  * number of an instance whose routes are ignored, or ROUTE_NONE to ignore none.
  */
 void config_digest_others(Config *config, uint32_t without);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """One connection, on which HOST is asked for, and at a line of input what that line names.
 
-again.py PROTOCOL HOST: PROTOCOL is http/1.1 or h2, over TLS. Says the status of each answer, and "closed" when the server
+again.py PROTOCOL ADDRESS HOST: PROTOCOL is http/1.1 or h2, over TLS. Says the status of each answer, and "closed" when the server
 ends the connection without one.
 """
 
@@ -65,11 +65,11 @@ class Http2:
                 return "200" if STATUS_200 in payload[:4] else "other"
 
 
-def main(protocol, host):
+def main(protocol, address, host):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols([protocol])
-    with context.wrap_socket(socket.create_connection(("127.0.0.1", 443), TIMEOUT), server_hostname=host) as connection:
+    with context.wrap_socket(socket.create_connection((address, 443), TIMEOUT), server_hostname=host) as connection:
         assert connection.selected_alpn_protocol() == protocol
         client = {"http/1.1": Http1, "h2": Http2}[protocol](connection)
         print(client.ask(host), flush=True)

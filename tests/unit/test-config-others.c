@@ -190,15 +190,37 @@ static void test_digest_of_the_default(void **state)
         config = load();
         config_digest_others(config, ROUTE_NONE);
         for (size_t i = 0; i < config->n_instances; i++)
-                assert_int_equal(config->instances[i].takes_others, i == 0 || i == 2);
-        assert_int_equal(config->instances[3].others, 0);
+                assert_int_equal(config->instances[i].takes_others, i != 1);
         one = others("carol", NULL);
         assert_true(one != 0);
         assert_true(others("carol", "ldap") != one);
         assert_int_equal(others("carol", "bob"), one);
-        assert_int_equal(others("ldap", "carol"), 0);
         put("instances/ldap.conf", "[Instance]\nAddress=192.0.2.7\n");
         assert_true(others("carol", NULL) != one);
+}
+
+static void test_digest_of_an_address(void **state)
+{
+        uint64_t one;
+
+        (void)state;
+        put("instances/alice.conf", HOST("alice.example") "Address=192.0.2.7\n");
+        assert_int_equal(others("alice", NULL), 0);
+        put("instances/bob.conf", HOST("bob.example"));
+        one = others("alice", NULL);
+        assert_true(one != 0);
+        assert_int_equal(others("bob", NULL), 0);
+        assert_int_equal(others("alice", "bob"), 0);
+        /* Another address or a host below bob's wildcard changes nothing for alice. */
+        put("instances/bob.conf", HOST("bob.example") "Address=192.0.2.8\n");
+        assert_int_equal(others("alice", NULL), one);
+        assert_true(others("bob", NULL) != 0);
+        put("instances/bob.conf", HOST("bob.example *.bob.example"));
+        one = others("alice", NULL);
+        put("instances/carol.conf", HOST("carol.bob.example"));
+        assert_int_equal(others("alice", NULL), one);
+        put("instances/carol.conf", HOST("carol.example"));
+        assert_true(others("alice", NULL) != one);
 }
 
 int main(void)
@@ -211,6 +233,7 @@ int main(void)
                 TEST(test_mistake_on_reload),
                 TEST(test_digest),
                 TEST(test_digest_of_the_default),
+                TEST(test_digest_of_an_address),
         };
 
         return cmocka_run_group_tests_name("config-others", tests, NULL, NULL);
