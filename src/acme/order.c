@@ -8,13 +8,19 @@
  *   request-cert.pem   The certificate; uacme chooses this name.
  *   authority          The URL of the authority's directory.
  *   plan               The challenge type of each host; bellhop-acme-hook reads this file.
- *   failed             The hosts whose challenge failed; bellhop-acme-hook writes this file.
+ *   failed             The host whose challenge has failed or not ended, and perhaps the reason;
+ *                      bellhop-acme-hook writes this file.
+ *   hook               The output of DnsHook=.
  *   log                The output of uacme.
  *
  * Each try to get a certificate runs in a process that may be killed at any moment. The next try
  * must continue the work of the killed process. So a process records an order before it makes the
  * order, and installs a certificate that an earlier process has received, instead of ordering
  * another one.
+ *
+ * An authority refuses a whole order because of one host, and an order shows only the first of
+ * these hosts. So an order leaves out hosts that the authority has refused before. Only after the
+ * other hosts have their certificate, further orders try these hosts again.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -45,8 +51,7 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define HOSTS_MAX  100 /* of one certificate; Let's Encrypt has the same limit */
-#define ROUNDS_MAX 5   /* orders in one try; each order leaves out the hosts that failed before */
+#define HOSTS_MAX 100 /* of one certificate; Let's Encrypt has the same limit */
 
 #define LIMITED   "urn:ietf:params:acme:error:rateLimited"
 #define BAD_NONCE "urn:ietf:params:acme:error:badNonce"
@@ -65,6 +70,9 @@ typedef struct Order {
         const char *hosts[HOSTS_MAX];
         AcmeChallenge challenge[HOSTS_MAX];
         size_t n_hosts;      /* number of hosts that have not failed so far */
+        size_t aside, n_all; /* hosts[aside] to hosts[n_all - 1] are set aside */
+        size_t n_made;       /* number of orders in this try */
+        bool is_installed;   /* this try has installed a certificate */
         bool is_answered;    /* the authority has answered, even with an error */
         bool is_general;     /* the authority or our account there failed, not a host */
         bool is_unreachable; /* the next try comes soon, because the failure may be short */
@@ -135,17 +143,78 @@ static bool order_write_file(Order *order, const char *name, const char *text)
 
 /* --- hosts --- */
 
-/* Removes host i from the order, and records the reason in the state. */
-static void order_drop(Order *order, size_t i, const char *reason)
+/* Moves a host to position `to`, and the hosts between both positions down by one. */
+static void order_move(Order *order, size_t from, size_t to)
 {
-        if (acme_state_add_failure(&order->state, order->hosts[i], reason) < 0)
+        const char *host = order->hosts[from];
+        const AcmeChallenge challenge = order->challenge[from];
+
+        memmove(order->hosts + from, order->hosts + from + 1, (to - from) * sizeof(*order->hosts));
+        memmove(order->challenge + from, order->challenge + from + 1,
+                (to - from) * sizeof(*order->challenge));
+        order->hosts[to] = host;
+        order->challenge[to] = challenge;
+}
+
+/* Removes host i from the order, and records the reason in the state. */
+static void order_drop(Order *order, size_t i, const char *reason, bool is_refused)
+{
+        if (acme_state_add_failure(&order->state, order->hosts[i], reason, is_refused) < 0)
                 log_error("%s: not enough memory to store why the certificate lacks %s",
                           order->what->name, order->hosts[i]);
-        order->n_hosts--;
-        memmove(order->hosts + i, order->hosts + i + 1,
-                (order->n_hosts - i) * sizeof(*order->hosts));
-        memmove(order->challenge + i, order->challenge + i + 1,
-                (order->n_hosts - i) * sizeof(*order->challenge));
+        order_move(order, i, --order->n_hosts);
+}
+
+/* Adds n of the hosts that are set aside to the order. */
+static void order_take_back(Order *order, size_t n)
+{
+        for (; n > 0 && order->aside < order->n_all; n--, order->aside++) {
+                order->hosts[order->n_hosts] = order->hosts[order->aside];
+                order->challenge[order->n_hosts] = order->challenge[order->aside];
+                acme_state_forget_failure(&order->state, order->hosts[order->n_hosts++]);
+        }
+}
+
+/* Sets the hosts aside that the authority has refused at an earlier try, but not if it has refused
+ * all hosts. */
+static void order_set_aside(Order *order)
+{
+        order->n_all = order->n_hosts;
+        for (size_t i = 0; i < order->state.n_failures_of_hosts; i++) {
+                const AcmeFailure *failure = &order->state.failures[i];
+                size_t k = 0;
+
+                while (k < order->n_hosts && strcmp(order->hosts[k], failure->host) != 0)
+                        k++;
+                if (failure->is_refused && k < order->n_hosts) {
+                        order_move(order, k, order->n_all - 1);
+                        order->n_hosts--;
+                }
+        }
+        order->aside = order->n_hosts;
+        if (order->n_hosts == 0)
+                order_take_back(order, order->n_all);
+}
+
+/* --- checks of hosts --- */
+
+static bool order_wants(const AcmeOrder *what, const char *host)
+{
+        for (size_t i = 0; i < what->n_hosts; i++)
+                if (strcmp(what->hosts[i], host) == 0)
+                        return true;
+        return false;
+}
+
+/* Keeps only what the authority said about hosts that the instance still has. */
+static void order_forget_failures(Order *order)
+{
+        for (size_t i = order->state.n_failures_of_hosts; i-- > 0;) {
+                const AcmeFailure *failure = &order->state.failures[i];
+
+                if (!failure->is_refused || !order_wants(order->what, failure->host))
+                        acme_state_forget_failure(&order->state, failure->host);
+        }
 }
 
 /* Returns the hosts, sorted: hosts that failed at the last try come last, because they may be slow
@@ -163,22 +232,26 @@ static const char **order_sort_hosts(const Order *order)
         return hosts;
 }
 
-static void order_check_host(Order *order, size_t i, bool is_last, uint64_t deadline_nsec)
+/* Adds the host to the order if it passes the checks. */
+static void order_check_host(Order *order, const char *host, bool is_last, uint64_t deadline_nsec)
 {
+        const size_t i = order->n_hosts++;
         char reason[NAMES_REASON_MAX];
 
+        order->hosts[i] = host;
         if (i >= HOSTS_MAX - 1 && !is_last)
                 order_drop(
-                        order, order->n_hosts - 1,
-                        "a certificate has at most 100 hosts; move this host to another instance");
+                        order, i,
+                        "a certificate has at most 100 hosts; move this host to another instance",
+                        false);
         else if (clock_nsec(CLOCK_MONOTONIC) > deadline_nsec)
-                order_drop(order, order->n_hosts - 1,
+                order_drop(order, i,
                            "this host was not checked, because the checks of other hosts took too "
-                           "long");
-        else if (!names_check(&order->settings, order->what->challenges,
-                              order->hosts[order->n_hosts - 1],
-                              &order->challenge[order->n_hosts - 1], reason))
-                order_drop(order, order->n_hosts - 1, reason);
+                           "long",
+                           false);
+        else if (!names_check(&order->settings, order->what->challenges, host, &order->challenge[i],
+                              reason))
+                order_drop(order, i, reason, false);
 }
 
 static bool order_check_hosts(Order *order)
@@ -189,11 +262,9 @@ static bool order_check_hosts(Order *order)
 
         if (!hosts)
                 return order_fail(order, "not enough memory");
-        acme_state_forget_failures(&order->state);
-        for (size_t i = 0; i < n; i++) {
-                order->hosts[order->n_hosts++] = hosts[i];
-                order_check_host(order, i, i + 1 == n, deadline_nsec);
-        }
+        order_forget_failures(order);
+        for (size_t i = 0; i < n; i++)
+                order_check_host(order, hosts[i], i + 1 == n, deadline_nsec);
         if (n == 0)
                 return order_fail(order, "the instance has no Host= that a certificate could name");
         return order->n_hosts > 0 ||
@@ -287,6 +358,7 @@ static bool order_install(Order *order)
         if (r == 0) {
                 order_note_certificate(order, sk_X509_value(chain, 0));
                 (void)strcpy(order->state.authority, order->settings.directory);
+                order->is_installed = true;
         }
         certificates_free(chain);
         return r == 0 ||
@@ -455,9 +527,12 @@ static unsigned order_alarm_sec(const Order *order)
 
 _Noreturn static void order_exec(const Order *order, const char *const arguments[], int log)
 {
+        /* If DnsHook= hangs for one host, time remains for an order without this host. */
+        _cleanup_free_ char *hook_sec = text_format("%u", order_alarm_sec(order) / 2 + 1);
         const char *const settings[][2] = {
                 { "BELLHOP_ACME_CHALLENGES", order->what->challenges },
                 { "BELLHOP_ACME_DNS_HOOK", order->settings.dns_hook },
+                { "BELLHOP_ACME_DNS_HOOK_SEC", hook_sec ? hook_sec : "60" },
         };
         _cleanup_free_ char *folder = order_path(order, NULL);
 
@@ -508,23 +583,39 @@ static void order_judge_authority(Order *order, const char *log, const char *typ
                 (void)unlink(made);
 }
 
-/* Leaves out the hosts that the authority has refused. Returns true if the order can be tried again
- * at once; false if no host remains, or if the order failed for another reason. */
-static bool order_judge_failure(Order *order)
+/* Returns why the order failed. by_hook: the reason in the file "failed", or NULL. */
+static char *order_explain(const Order *order, int status, const char *log, const char *detail,
+                           const char *by_hook)
 {
-        _cleanup_free_ char *log = order_read_log(order), *path = order_path(order, "failed");
+        char line[ANSWER_TEXT_MAX] = "";
+
+        if (by_hook && !order->is_general)
+                return strndup(by_hook, strcspn(by_hook, "\n"));
+        /* If the authority is unreachable, its earlier messages do not matter. */
+        if (detail[0] && !order->is_unreachable)
+                return text_format("the authority says: %s", detail);
+        if (WIFSIGNALED(status))
+                return strdup("uacme was killed; perhaps the order took longer than "
+                              "OrderTimeoutSec= in the file of the authority");
+        answer_last_line(log, line);
+        return strdup(line);
+}
+
+/* Leaves out the hosts that the authority has refused. status: the waitpid(2) status of uacme.
+ * Returns true if the order can be tried again at once; false if no host remains, or if the order
+ * failed for another reason. */
+static bool order_judge_failure(Order *order, int status)
+{
+        _cleanup_free_ char *text = order_read_log(order), *path = order_path(order, "failed");
         _cleanup_free_ char *failed = NULL, *reason = NULL;
         char detail[ANSWER_TEXT_MAX] = "", type[ANSWER_TEXT_MAX] = "";
+        const char *log = text ? text : "";
         size_t size, n_before = order->n_hosts;
+        char *by_hook = NULL;
 
-        if (log) {
-                answer_find_value(log, "detail", detail);
-                answer_find_value(log, "type", type);
-        }
-        order_judge_authority(order, log ? log : "", type);
-        /* If the authority is unreachable, its earlier messages do not matter. */
-        if (log && (!detail[0] || order->is_unreachable))
-                answer_last_line(log, detail);
+        answer_find_value(log, "detail", detail);
+        answer_find_value(log, "type", type);
+        order_judge_authority(order, log, type);
         /* An authority may refuse a nonce at any time, and uacme gives up after three refusals. */
         if (strcmp(type, BAD_NONCE) == 0 && !order->is_general) {
                 const LogFields fields = { .instance = order->what->name };
@@ -535,20 +626,20 @@ static bool order_judge_failure(Order *order)
                          fields.instance);
                 return true;
         }
-        reason = text_format("the authority says: %s", detail);
-        if (!reason || order->is_general)
-                return order_fail(order, "%s",
-                                  order->is_unreachable ? detail
-                                  : reason              ? reason
-                                                        : "not enough memory");
         if (path)
                 (void)file_read(path, O_NOFOLLOW, LOG_BYTES_MAX, &failed, &size);
+        by_hook = failed ? strchr(failed, ' ') : NULL;
+        if (by_hook)
+                *by_hook++ = 0;
+        reason = order_explain(order, status, log, detail, by_hook);
+        if (!reason || order->is_general)
+                return order_fail(order, "%s", reason ? reason : "not enough memory");
         for (size_t i = order->n_hosts; i-- > 0;) {
                 const char *host = order->hosts[i] + (order->hosts[i][0] == '*' ? 2 : 0);
 
                 if ((failed && answer_names_host(failed, host)) ||
                     (!failed && type[0] && answer_names_host(detail, host)))
-                        order_drop(order, i, reason);
+                        order_drop(order, i, reason, true);
         }
         if (order->n_hosts == 0)
                 return order_fail(order, "no host of the instance can get a certificate");
@@ -739,7 +830,7 @@ static bool order_make(Order *order, const char *account)
         order_note_account(order, account);
         if (status == 0)
                 return true;
-        (void)order_judge_failure(order);
+        (void)order_judge_failure(order, status);
         return false;
 }
 
@@ -754,7 +845,8 @@ static bool order_get(Order *order)
                 order->is_general = true;
                 return false;
         }
-        for (size_t i = 0; i < ROUNDS_MAX; i++) {
+        while (order->n_made < order->what->orders_max) {
+                order->n_made++;
                 if (order_make(order, account))
                         return order_install(order);
                 if (order->state.error)
@@ -763,7 +855,28 @@ static bool order_get(Order *order)
                 if (order_has_present(order))
                         return true;
         }
-        return order_fail(order, "the authority has refused hosts in each of several orders");
+        return order_fail(order, "the authority has refused hosts in all orders of this try, whose "
+                                 "number is limited; the next try leaves these hosts out");
+}
+
+/* Returns true if the hosts of the order have a good certificate in the end. */
+static bool order_need_certificate(Order *order)
+{
+        return order_has_present(order) || order_has_unused(order) || order_get(order);
+}
+
+/* Tries again the hosts that the authority has refused at earlier tries. Each refusal costs an
+ * order, so this uses at most half of the orders of a week. */
+static void order_retry_refused(Order *order)
+{
+        const size_t n_max = order->what->orders_max - order->n_made;
+
+        if (order->aside == order->n_all || n_max == 0 ||
+            acme_state_count_orders(&order->state, order_now()) * 2 >=
+                    order->settings.orders_per_week_per_instance)
+                return;
+        order_take_back(order, n_max);
+        (void)order_need_certificate(order);
 }
 
 static bool order_load_settings(Order *order)
@@ -836,14 +949,16 @@ static void order_finish(Order *order)
         AcmeState *state = &order->state;
         const uint64_t now = order_now();
         uint64_t renewal = UINT64_MAX;
+        bool is_done;
 
         if (state->certificate[0])
                 renewal = order_renewal(order->what->name, state->not_before, state->not_after);
-        state->tried = now;
         /* A new certificate is due already if the clock is wrong, or if the order took long. */
-        if (!state->error && state->n_failures_of_hosts == 0 && renewal > now)
+        is_done = !state->error && state->n_failures_of_hosts == 0 && renewal > now;
+        state->tried = now;
+        if (is_done || (order->is_installed && renewal > now))
                 state->n_failures = 0;
-        else if (!order->is_general)
+        if (!is_done && !order->is_general)
                 state->n_failures++;
         (void)snprintf(state->wanted, sizeof(state->wanted), "%s", order->what->wanted);
         state->next =
@@ -866,9 +981,11 @@ AcmeResult acme_order_run(const AcmeOrder *what)
         }
         memcpy(before, order.state.certificate, sizeof(before));
         acme_state_set_error(&order.state, NULL);
-        if (order_load_settings(&order) && order_check_hosts(&order) &&
-            !order_has_present(&order) && !order_has_unused(&order))
-                (void)order_get(&order);
+        if (order_load_settings(&order) && order_check_hosts(&order)) {
+                order_set_aside(&order);
+                if (order_need_certificate(&order))
+                        order_retry_refused(&order);
+        }
         if (order.is_general)
                 result = ACME_PAUSE;
         else if (order.is_answered)

@@ -11,6 +11,7 @@ typedef struct AcmeOrder {
         const char *wanted;    /* becomes AcmeState.wanted (state.h) */
         char *const *hosts;    /* in canonical form, or "*." and a suffix */
         size_t n_hosts;
+        uint64_t orders_max; /* of this try, at least 1 */
         const char *config_dir, *state_dir;
         const char *challenges;  /* the folder of pending challenges */
         const char *cert_socket; /* of bellhop-cert */

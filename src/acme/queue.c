@@ -27,6 +27,8 @@
 #include "util/notify.h"
 #include "util/text.h"
 
+#define ORDERS_OF_TRY_MAX 5
+
 #define USEC_PER_SEC UINT64_C(1000000)
 #define HOUR_SEC     UINT64_C(3600)
 
@@ -49,7 +51,7 @@ typedef struct Authority {
         char name[ACME_NAME_MAX + 1];
         AcmeSettings settings;
         uint64_t paused_at, paused_until;
-        uint64_t n_orders; /* in the last hour */
+        uint64_t n_orders; /* in the last hour, and those that running tries may make */
         uint64_t n_running;
         const struct Entry *refused; /* the last instance whose try returned ACME_PAUSE; NULL after
                                         another instance's try has returned ACME_ANSWERED */
@@ -68,6 +70,7 @@ typedef struct Entry {
         size_t n_orders;
         sd_event_source *running; /* NULL: no process */
         Authority *running_at;    /* the authority that the process uses */
+        uint64_t n_allowed;       /* orders that the process may make */
         uint64_t tried_before;
         bool is_listed; /* the present configuration has the instance */
         TAILQ_ENTRY(Entry) link;
@@ -335,17 +338,22 @@ static int queue_on_end(sd_event_source *source, const siginfo_t *info, void *us
 static int queue_start(Entry *entry)
 {
         const Queue *queue = entry->manager->queue;
-        const pid_t pid = fork();
+        const uint64_t n_left =
+                entry->authority->settings.orders_per_hour - entry->authority->n_orders;
+        pid_t pid;
         int r;
 
+        entry->n_allowed = n_left < ORDERS_OF_TRY_MAX ? n_left : ORDERS_OF_TRY_MAX;
+        pid = fork();
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
-                const AcmeOrder order = { entry->name,        entry->authority->name,
-                                          entry->wanted,      entry->hosts,
-                                          entry->n_hosts,     queue->config_dir,
-                                          queue->state_dir,   queue->challenges,
-                                          queue->cert_socket, queue->hook };
+                const AcmeOrder order = { entry->name,       entry->authority->name,
+                                          entry->wanted,     entry->hosts,
+                                          entry->n_hosts,    entry->n_allowed,
+                                          queue->config_dir, queue->state_dir,
+                                          queue->challenges, queue->cert_socket,
+                                          queue->hook };
                 sigset_t none;
 
                 sigemptyset(&none);
@@ -360,6 +368,7 @@ static int queue_start(Entry *entry)
         }
         entry->running_at = entry->authority;
         entry->running_at->n_running++;
+        entry->running_at->n_orders += entry->n_allowed;
         entry->tried_before = entry->tried;
         return 0;
 }
@@ -373,10 +382,13 @@ static void queue_count_orders(Manager *manager, uint64_t now)
 
         TAILQ_FOREACH (authority, &manager->authorities, link)
                 authority->n_orders = 0;
-        TAILQ_FOREACH (entry, &manager->entries, link)
+        TAILQ_FOREACH (entry, &manager->entries, link) {
+                if (entry->running)
+                        entry->running_at->n_orders += entry->n_allowed;
                 for (size_t i = 0; i < entry->n_orders; i++)
                         entry->authority->n_orders += entry->orders[i] + HOUR_SEC > now &&
                                                       entry->orders[i] <= now + AHEAD_SEC_MAX;
+        }
 }
 
 static bool queue_can_start(const Authority *authority, uint64_t now)
@@ -386,7 +398,7 @@ static bool queue_can_start(const Authority *authority, uint64_t now)
         const uint64_t n_max = authority->refused ? 1 : authority->settings.orders_max;
 
         return !is_paused && authority->n_running < n_max &&
-               authority->n_orders + authority->n_running < authority->settings.orders_per_hour;
+               authority->n_orders < authority->settings.orders_per_hour;
 }
 
 static bool queue_is_due(const Entry *entry, uint64_t now)

@@ -55,7 +55,7 @@ static int state_parse_error(SettingsFile *file, Span value, void *target)
 }
 
 /* Parses a value "HOST REASON". */
-static int state_parse_failure(SettingsFile *file, Span value, void *target)
+static int state_parse_host(SettingsFile *file, Span value, AcmeState *state, bool is_refused)
 {
         _cleanup_free_ char *reason = NULL, *host_text = NULL;
         Span host;
@@ -64,7 +64,18 @@ static int state_parse_failure(SettingsFile *file, Span value, void *target)
                 return problem_value(file, value, NULL, "has no reason");
         host_text = strndup((const char *)host.data, host.size);
         reason = strndup((const char *)value.data, value.size);
-        return host_text && reason ? acme_state_add_failure(target, host_text, reason) : -ENOMEM;
+        return host_text && reason ? acme_state_add_failure(state, host_text, reason, is_refused)
+                                   : -ENOMEM;
+}
+
+static int state_parse_failure(SettingsFile *file, Span value, void *target)
+{
+        return state_parse_host(file, value, target, false);
+}
+
+static int state_parse_refusal(SettingsFile *file, Span value, void *target)
+{
+        return state_parse_host(file, value, target, true);
 }
 
 #define NUMBER(name, field) \
@@ -86,6 +97,7 @@ static const Setting state_settings[] = {
         { .key = "Wanted", .parse = state_parse_digest, .offset = offsetof(AcmeState, wanted) },
         { .key = "Error", .parse = state_parse_error },
         { .key = "Failed", .parse = state_parse_failure },
+        { .key = "Refused", .parse = state_parse_refusal },
 };
 
 static const SettingsTable state_table = { "Certificate", state_settings,
@@ -124,7 +136,8 @@ static void state_print(FILE *out, const AcmeState *state)
         if (state->error)
                 fprintf(out, "Error=%s\n", state->error);
         for (size_t i = 0; i < state->n_failures_of_hosts; i++)
-                fprintf(out, "Failed=%s %s\n", state->failures[i].host, state->failures[i].reason);
+                fprintf(out, "%s=%s %s\n", state->failures[i].is_refused ? "Refused" : "Failed",
+                        state->failures[i].host, state->failures[i].reason);
 }
 
 int acme_state_write(const char *dir, const char *name, const AcmeState *state)
@@ -146,7 +159,9 @@ int acme_state_write(const char *dir, const char *name, const AcmeState *state)
 
 void acme_state_done(AcmeState *state)
 {
-        acme_state_forget_failures(state);
+        while (state->n_failures_of_hosts > 0)
+                acme_state_forget_failure(state, state->failures[0].host);
+        free(state->failures);
         free(state->error);
         *state = (AcmeState){ .n_orders = 0 };
 }
@@ -160,7 +175,7 @@ void acme_state_set_error(AcmeState *state, const char *text)
         state->error = copy;
 }
 
-static AcmeFailure *state_find(const AcmeState *state, const char *host)
+const AcmeFailure *acme_state_failure_of(const AcmeState *state, const char *host)
 {
         for (size_t i = 0; i < state->n_failures_of_hosts; i++)
                 if (strcmp(state->failures[i].host, host) == 0)
@@ -168,42 +183,35 @@ static AcmeFailure *state_find(const AcmeState *state, const char *host)
         return NULL;
 }
 
-int acme_state_add_failure(AcmeState *state, const char *host, const char *reason)
+int acme_state_add_failure(AcmeState *state, const char *host, const char *reason, bool is_refused)
 {
-        AcmeFailure *failure = state_find(state, host);
         _cleanup_free_ char *host_copy = strdup(host), *reason_copy = strdup(reason);
         int r = host_copy && reason_copy ? 0 : -ENOMEM;
 
         text_make_harmless(host_copy, 0);
         text_make_harmless(reason_copy, 0);
-        if (r == 0 && failure) {
-                free(failure->reason);
-                failure->reason = take_ptr(reason_copy);
-        } else if (r == 0) {
+        if (r == 0) {
+                acme_state_forget_failure(state, host_copy);
                 r = array_append(state->failures, state->n_failures_of_hosts,
-                                 (AcmeFailure){ host_copy, reason_copy });
-                if (r == 0)
-                        host_copy = reason_copy = NULL;
+                                 (AcmeFailure){ host_copy, reason_copy, is_refused });
         }
+        if (r == 0)
+                host_copy = reason_copy = NULL;
         return r;
 }
 
-void acme_state_forget_failures(AcmeState *state)
+void acme_state_forget_failure(AcmeState *state, const char *host)
 {
-        for (size_t i = 0; i < state->n_failures_of_hosts; i++) {
-                free(state->failures[i].host);
-                free(state->failures[i].reason);
-        }
-        free(state->failures);
-        state->failures = NULL;
-        state->n_failures_of_hosts = 0;
-}
+        const AcmeFailure *found = acme_state_failure_of(state, host);
+        const size_t i = found ? (size_t)(found - state->failures) : 0;
 
-const char *acme_state_failure_of(const AcmeState *state, const char *host)
-{
-        const AcmeFailure *failure = state_find(state, host);
-
-        return failure ? failure->reason : NULL;
+        if (!found)
+                return;
+        free(found->host);
+        free(found->reason);
+        state->n_failures_of_hosts--;
+        memmove(state->failures + i, state->failures + i + 1,
+                (state->n_failures_of_hosts - i) * sizeof(*state->failures));
 }
 
 size_t acme_state_count_orders(AcmeState *state, uint64_t now)

@@ -19,7 +19,8 @@
 /* A host that the certificate does not have. */
 typedef struct AcmeFailure {
         char *host;
-        char *reason; /* for people: the error, and advice */
+        char *reason;    /* for people: the error, and advice */
+        bool is_refused; /* by the authority; false: bellhop-acme's own check failed */
 } AcmeFailure;
 
 typedef struct AcmeState {
@@ -35,7 +36,7 @@ typedef struct AcmeState {
         char wanted[ACME_DIGEST_MAX + 1]; /* digest of the hosts, authority and settings of the last
                                              try */
         char *error;                      /* of the last try as a whole; NULL: none */
-        AcmeFailure *failures;
+        AcmeFailure *failures;            /* refused hosts in the order of their last refusal */
         size_t n_failures_of_hosts;
 } AcmeState;
 
@@ -52,11 +53,11 @@ void acme_state_done(AcmeState *state);
 /* Copies the text to state->error, and makes the copy one line that is harmless for terminals. If
  * text is NULL or memory runs out, state->error becomes NULL. */
 void acme_state_set_error(AcmeState *state, const char *text);
-/* Sets or replaces the reason why a host failed. Returns 0 or -ENOMEM. */
-int acme_state_add_failure(AcmeState *state, const char *host, const char *reason);
-void acme_state_forget_failures(AcmeState *state);
-/* Returns the reason why a host failed, or NULL if it did not fail. */
-const char *acme_state_failure_of(const AcmeState *state, const char *host);
+/* Appends a failure of the host, and removes an earlier one. Returns 0 or -ENOMEM. */
+int acme_state_add_failure(AcmeState *state, const char *host, const char *reason, bool is_refused);
+void acme_state_forget_failure(AcmeState *state, const char *host);
+/* Returns NULL if the host did not fail. */
+const AcmeFailure *acme_state_failure_of(const AcmeState *state, const char *host);
 
 /* Counts the orders in the week before now. Removes older orders, and orders whose time is in the
  * future because the clock was wrong. */

@@ -189,7 +189,7 @@ def serial_of(pem):
 
 
 def state(box, name):
-    """The state of an instance by bellhop-acme; {}: none yet. Order is a list, Failed a dict by host."""
+    """The state of an instance by bellhop-acme; {}: none yet. Order is a list, Failed a dict by host (also of refused ones)."""
     path = box.path(f"{STATES}/instances/{name}")
     found = {"Order": [], "Failed": {}}
     if not path.exists():
@@ -198,7 +198,7 @@ def state(box, name):
         key, equals, value = line.partition("=")
         if key == "Order":
             found["Order"].append(int(value))
-        elif key == "Failed":
+        elif key in ("Failed", "Refused"):
             host, _, reason = value.partition(" ")
             found["Failed"][host] = reason
         elif equals:

@@ -119,20 +119,62 @@ def test_external_account(box, dns):
     bound.stop()
 
 
-def test_wildcard_by_dns(box, dns, authority):
+def write_hook(box, condition):
+    """condition: of a shell, for which the hook fails."""
     box.write(HOOK, f"""#!/bin/sh
+        if {condition}; then echo "the zone of $3 is not that of a.dennis.example" >&2; exit 7; fi
         case $1 in
         begin) verb=set-txt body="{{\\"host\\": \\"_acme-challenge.$3.\\", \\"value\\": \\"$5\\"}}" ;;
         *) verb=clear-txt body="{{\\"host\\": \\"_acme-challenge.$3.\\"}}" ;;
         esac
         exec curl -sf -o /dev/null -d "$body" "http://{DNS_MANAGEMENT}/$verb"
-    """.replace("        #!", "#!"), 0o755)
+    """, 0o755)
+
+
+def test_wildcard_by_dns(box, dns, authority):
+    write_hook(box, "false")
     authority.configure(Challenges="dns-01", DnsHook=HOOK)
     add(box, "wilma", "--host=wilma.example", "--host=*.wilma.example", "--acme")
     wait_for_certificate(box, "wilma")
     assert names_of(certificate(box, "wilma")) == ("*.wilma.example", "wilma.example")
     assert authority.has_signed("any.wilma.example") and authority.has_signed("wilma.example")
     remove(box, "wilma")
+
+
+@pytest.mark.parametrize("condition, reason", [
+    ("[ $1$3 = beginbad.dennis.example ]", "exit status 7: the zone of bad.dennis.example is not that of a.dennis.example"),
+    # The hook may take half the time of an order.
+    ("[ $1$3 = beginbad.dennis.example ] && sleep 1000", "exit status 124: no end after 6 s")])
+def test_hook_that_fails_for_one_host(box, dns, authority, condition, reason):
+    write_hook(box, condition)
+    authority.configure(Challenges="dns-01", DnsHook=HOOK, OrderTimeoutSec="10s")
+    add(box, "dennis", *(f"--host={host}" for host in ("a.dennis.example", "bad.dennis.example", "z.dennis.example")), "--acme")
+    known = wait_for_failure(box, "dennis")
+    assert known["Failed"] == {"bad.dennis.example": f"DnsHook= ended with {reason}"} and "Error" not in known
+    assert names_of(certificate(box, "dennis")) == ("a.dennis.example", "z.dennis.example")
+    remove(box, "dennis")
+
+
+def test_many_refused_hosts(box, dns, authority):
+    """More hosts are refused than a try has orders. Further tries use half of the orders of a week."""
+    good = ("a.ru.example", "z.ru.example")
+    bad = {f"b{n}.ru.example" for n in range(6)}
+    settings = {"Challenges": "dns-01", "DnsHook": HOOK, "RetrySec": "1s", "RetryMaxSec": "1s"}
+    write_hook(box, "[ -e /run/refuse ] && case $3 in b*) true;; *) false;; esac")
+    authority.configure(**settings, OrdersPerWeekPerInstance=24)
+    box.write("/run/refuse", "")
+    add(box, "rudi", *(f"--host={host}" for host in (*good, *bad)), "--acme")
+    box.wait_for("12 orders", lambda: len(state(box, "rudi").get("Order", [])) >= 12, seconds=60)
+    tried = state(box, "rudi")["Tried"]
+    known = box.wait_for("further tries", lambda: state(box, "rudi")["Tried"] > tried + 3 and state(box, "rudi"))
+    assert set(known["Failed"]) == bad and len(known["Order"]) <= 11 + 5
+    assert names_of(certificate(box, "rudi")) == good
+    box.path("/run/refuse").unlink()
+    authority.configure(**settings)
+    read_acme_files(box)
+    box.wait_for("all names", lambda: names_of(certificate(box, "rudi")) == tuple(sorted((*good, *bad))), seconds=60)
+    box.wait_for("no failure", lambda: state(box, "rudi")["Failed"] == {})
+    remove(box, "rudi")
 
 
 @pytest.fixture(name="no_port_80")

@@ -100,10 +100,12 @@ static void test_state(void **unused)
         AcmeState state;
         assert_int_equal(acme_state_read(dir, "alice", &state), -ENOENT);
         acme_state_set_error(&written, "the authority\ndoes not answer\x1b");
-        assert_int_equal(acme_state_add_failure(&written, "a.example", "first"), 0);
-        assert_int_equal(acme_state_add_failure(&written, "*.b.example", "a wildcard needs dns-01"),
+        assert_int_equal(acme_state_add_failure(&written, "a.example", "first", false), 0);
+        assert_int_equal(acme_state_add_failure(&written, "*.b.example", "a wildcard needs dns-01",
+                                                true),
                          0);
-        assert_int_equal(acme_state_add_failure(&written, "a.example", "leads to 192.0.2.9"), 0);
+        assert_int_equal(acme_state_add_failure(&written, "a.example", "leads to 192.0.2.9", true),
+                         0);
         acme_state_add_order(&written, NOW);
         acme_state_add_order(&written, NOW + 1);
         assert_int_equal(acme_state_write(dir, "alice", &written), 0);
@@ -119,10 +121,15 @@ static void test_state(void **unused)
         assert_string_equal(state.wanted, "abc");
         assert_string_equal(state.error, "the authority?does not answer?");
         assert_int_equal(state.n_failures_of_hosts, 2);
-        assert_string_equal(acme_state_failure_of(&state, "a.example"), "leads to 192.0.2.9");
-        assert_string_equal(acme_state_failure_of(&state, "*.b.example"),
-                            "a wildcard needs dns-01");
-        assert_null(acme_state_failure_of(&state, "c.example"));
+        /* A repeated failure comes last. */
+        assert_ptr_equal(acme_state_failure_of(&state, "*.b.example"), &state.failures[0]);
+        assert_ptr_equal(acme_state_failure_of(&state, "a.example"), &state.failures[1]);
+        assert_string_equal(state.failures[0].reason, "a wildcard needs dns-01");
+        assert_string_equal(state.failures[1].reason, "leads to 192.0.2.9");
+        assert_true(state.failures[0].is_refused && state.failures[1].is_refused);
+        acme_state_forget_failure(&state, "*.b.example");
+        assert_null(acme_state_failure_of(&state, "*.b.example"));
+        assert_ptr_equal(acme_state_failure_of(&state, "a.example"), &state.failures[0]);
         acme_state_add_order(&state, NOW + 2 * WEEK); /* of a clock that was wrong */
         assert_int_equal(acme_state_count_orders(&state, NOW + WEEK - 1), 2);
         assert_int_equal(acme_state_count_orders(&state, NOW + WEEK), 1);

@@ -17,7 +17,7 @@ static AcmeVerdict judge(AcmeState before, AcmeState now, bool is_changed)
 static void test_first_certificate(void **state)
 {
         const AcmeState none = { .tried = 0 };
-        AcmeFailure failure = { (char *)"a.example", (char *)"DNS" };
+        AcmeFailure failure = { (char *)"a.example", (char *)"DNS", false };
 
         assert_int_equal(judge(none, none, true), ACME_WAITS);
         assert_int_equal(judge(none, none, false), ACME_WAITS);
