@@ -10,6 +10,7 @@ import selectors
 import shutil
 import signal
 import stat
+import struct
 import subprocess
 import tempfile
 import time
@@ -70,7 +71,7 @@ def scratch():
     keys."""
     for path in glob.glob(f"{RUN}/{SCRATCH}*") if os.geteuid() == 0 else ():
         with contextlib.suppress(OSError), locked(path, fcntl.LOCK_NB):
-            shutil.rmtree(path, ignore_errors=True)
+            remove_scratch(path)
     made = tempfile.mkdtemp(prefix=f".{SCRATCH}", dir=RUN if os.geteuid() == 0 else None)
     folder = made.replace(f"/.{SCRATCH}", f"/{SCRATCH}")
     with locked(made):
@@ -78,7 +79,16 @@ def scratch():
             os.rename(made, folder)  # other imports look only for this name, so they find only a locked folder
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_scratch(folder)
+
+
+def remove_scratch(folder):
+    """Removes a temporary folder. First empties its certificates and keys, because a customer may hold them open, and
+    the kernel frees the memory of an open file only when it is closed."""
+    for path in glob.glob(f"{folder}/tls/**/*.pem", recursive=True):
+        with contextlib.suppress(OSError):
+            os.truncate(path, 0)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -210,8 +220,18 @@ def read_pair(certificate, key, chain, user):
     return "".join(own), keys[0]
 
 
-def write(path, text, mode=0o644, gid=-1):
-    """Writes a file into a folder of root, completely or not at all."""
+def acl_of_reader(uid):
+    """Returns an ACL in the form of the kernel: the owner of the file and the user with this uid can read the file, and
+    all others can't."""
+    nobody, read = 0xffffffff, 4
+    owner, user, group, mask, others = 1, 2, 4, 16, 32
+    entries = ((owner, read, nobody), (user, read, uid), (group, 0, nobody), (mask, read, nobody), (others, 0, nobody))
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+def write(path, text, mode=0o644, gid=-1, reader=None):
+    """Writes a file into a folder of root, completely or not at all. If reader is the uid of a user, the file is
+    readable to root and this user only."""
     unfinished = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
@@ -223,6 +243,8 @@ def write(path, text, mode=0o644, gid=-1):
             if gid >= 0:
                 os.fchown(file.fileno(), 0, gid)
             os.fchmod(file.fileno(), mode)
+            if reader is not None:
+                os.setxattr(file.fileno(), "system.posix_acl_access", acl_of_reader(reader))
             os.fsync(file.fileno())
         os.rename(unfinished, path)
     except OSError as error:

@@ -246,11 +246,11 @@ class Carry:
                 os.symlink(os.path.join(self.ctl.config, name), os.path.join(folder, name))
         for entry in entries:
             user = user_of(entry.name)
-            uid, gid = (user.pw_uid, user.pw_gid) if user and os.geteuid() == 0 else (-1, -1)
+            uid, gid = (user.pw_uid, user.pw_gid) if user and os.geteuid() == 0 else (None, -1)
             access.write(os.path.join(folder, "instances", f"{entry.name}.conf"), self.text_of(entry))
             os.mkdir(os.path.join(folder, "www", entry.name), 0o755)
             self.stage_files(os.path.join(folder, "sites", entry.name), entry, gid)
-            self.stage_pairs(os.path.join(folder, "tls", entry.name), entry, uid, gid)
+            self.stage_pairs(os.path.join(folder, "tls", entry.name), entry, uid)
 
     def stage_files(self, folder, entry, gid):
         os.mkdir(folder, 0o750)
@@ -262,7 +262,7 @@ class Carry:
         for name, text in entry["snippets"].items():
             access.write(os.path.join(folder, name), text, 0o640, gid)
 
-    def stage_pairs(self, folder, entry, uid, gid):
+    def stage_pairs(self, folder, entry, uid):
         pairs = {at: pair for (name, at), pair in self.pairs.items() if name == entry.name}
         user = user_of(entry.name)
         if "" not in pairs and user and (pair := access.installed_pair(user, self.path("tls", entry.name))):
@@ -270,8 +270,8 @@ class Carry:
         for at in sorted(pairs):
             os.makedirs(os.path.join(folder, at), 0o755, exist_ok=True)
             for name, text in zip(("fullchain.pem", "privkey.pem"), pairs[at]):
-                access.write(os.path.join(folder, at, name), text, 0o400)
-                os.chown(os.path.join(folder, at, name), uid, gid)
+                # Root stays the owner. An owner could write to the file, and fill /run.
+                access.write(os.path.join(folder, at, name), text, 0o400, reader=uid)
 
     def judge(self, entries):
         """Finds the mistakes that bellhopctl check would find after the import. Most of the time goes into the servers'

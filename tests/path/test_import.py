@@ -2,6 +2,7 @@
 """bellhopctl import without systemd: what it says of plans with mistakes, and what it makes of a configuration that a real
 Apache has read. Nothing is changed here; tests/system carries plans out."""
 
+import contextlib
 import json
 import os
 import pwd
@@ -9,7 +10,9 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import types
 
 import pytest
 from handoff import BUILD, ROOT, TIMEOUT
@@ -578,3 +581,50 @@ def test_customer_delays_import_only_once(monkeypatch):
             access.as_customer(user, ["sh", "-c", "kill -STOP $$"])
     assert time.monotonic() - begin < 4
     assert access.as_customer(pwd.getpwuid(0), ["echo", "fine"]) == b"fine\n"
+
+
+# --- the folder in which a plan is checked ---
+
+
+@contextlib.contextmanager
+def staged(tmp_path, monkeypatch):
+    """A folder in which a plan is checked, on a file system like /run: (folder, path of a customer's key)."""
+    memory = tempfile.mkdtemp(prefix="bellhop-run-", dir="/dev/shm")
+    os.chmod(memory, 0o755)
+    monkeypatch.setattr(access, "RUN", memory)
+    work = carry.Carry(types.SimpleNamespace(config=str(tmp_path)), [], False, None)
+    work.pairs = {(A, at): ("certificate\n", "key\n") for at in ("", "www.a.example")}
+    with access.scratch() as folder:
+        work.stage(folder, [plan.entry_of({"instance": A, "hosts": ["a.example"], "snippets": {"a.conf": "# a\n"}}, "x", 1)])
+        yield folder, f"{folder}/tls/{A}/privkey.pem"
+    assert os.listdir(memory) == []
+    os.rmdir(memory)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users")
+def test_customer_owns_nothing_in_the_folder_of_a_check(tmp_path, monkeypatch):
+    """As the owner of a file in /run, a customer could fill /run."""
+    customer = pwd.getpwnam(A)
+    with staged(tmp_path, monkeypatch) as (folder, key):
+        paths = [folder] + [os.path.join(at, name) for at, folders, names in os.walk(folder) for name in (*folders, *names)]
+        assert sum(path.endswith(".pem") for path in paths) == 4
+        for path in paths:
+            assert os.lstat(path).st_uid == 0, path
+            for command in ("test ! -w", "! chmod 600", "! touch", "! truncate -s 1M"):
+                access.as_customer(customer, ["sh", "-c", f"{command} '{path}' 2>/dev/null"])
+            if path.endswith(".pem"):
+                assert access.as_customer(customer, ["cat", path])
+        with pytest.raises(access.Failed, match="Permission denied"):
+            access.as_customer(pwd.getpwnam(B), ["cat", key])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users")
+def test_open_file_of_a_check_holds_no_memory(tmp_path, monkeypatch):
+    with staged(tmp_path, monkeypatch) as (_, key):
+        command = ["setpriv", "--reuid", A, "--clear-groups", "sh", "-c", f"exec <'{key}'; echo open; exec sleep {TIMEOUT}"]
+        holder = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert holder.stdout.readline() == b"open\n"
+        assert os.stat(f"/proc/{holder.pid}/fd/0").st_blocks > 0
+    with holder:
+        assert os.stat(f"/proc/{holder.pid}/fd/0").st_blocks == 0
+        holder.kill()
