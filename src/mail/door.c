@@ -156,9 +156,42 @@ int door_admit(Door *door, int fd, uid_t uid, MailLimits *ret)
         return r;
 }
 
+/* When a session ends, unless its program or the mail server continues. */
+static uint64_t door_end_of(const Session *session)
+{
+        uint64_t usec = 0;
+
+        (void)sd_event_source_get_time(session->timer, &usec);
+        return usec;
+}
+
+/* Finds the session that gives way to a new one of the customer, because there are too many
+ * sessions: of the customers with most sessions, the session that has waited longest. Returns NULL
+ * if no customer would have more sessions than the customer of the new one. So customers who work
+ * together do not keep out others. A session whose message is passed on never gives way, because
+ * nobody would know whether the message was sent. */
+static Session *door_find_victim(const Door *door, uid_t uid)
+{
+        size_t most = door_count_of(door, uid) + 2;
+        Session *session, *victim = NULL;
+
+        LIST_FOREACH (session, &door->sessions, link) {
+                const size_t n = door_count_of(door, session->uid);
+
+                if (session->phase == SESSION_RELAYS || n < most ||
+                    (victim && n == most && door_end_of(session) > door_end_of(victim)))
+                        continue;
+                victim = session;
+                most = n;
+        }
+        return victim;
+}
+
 static void door_take_consume(Door *door, int fd)
 {
         const MailSettings *settings = &door->settings;
+        const bool is_full = door->n_sessions >= settings->connections_max;
+        Session *victim = NULL;
         struct ucred peer;
         socklen_t size = sizeof(peer);
         MailLimits limits;
@@ -169,18 +202,21 @@ static void door_take_consume(Door *door, int fd)
                 return;
         }
         /* These limits are checked first, so that no file is read for a refused connection. */
-        if (door->n_sessions >= settings->connections_max ||
-            door_count_of(door, peer.uid) >= settings->connections_max_per_instance) {
+        if (door_count_of(door, peer.uid) >= settings->connections_max_per_instance ||
+            (is_full && !(victim = door_find_victim(door, peer.uid)))) {
                 door_refuse(fd, "421 4.7.0 too many connections %s; try again later\r\n",
-                            door->n_sessions >= settings->connections_max ? "in all"
-                                                                          : "of this site");
+                            is_full ? "in all" : "of this site");
                 (void)close(fd);
                 return;
         }
         site = door_admit(door, fd, peer.uid, &limits);
-        if (site < 0)
+        if (site < 0) {
                 (void)close(fd);
-        else if (session_new_consume(door, fd, peer.uid, site, &limits) < 0)
+                return;
+        }
+        if (victim)
+                session_end(victim, "421 4.7.0 too many connections in all; try again later");
+        if (session_new_consume(door, fd, peer.uid, site, &limits) < 0)
                 door_log(door, &door->log, NULL, "not enough memory for a connection");
 }
 

@@ -122,8 +122,7 @@ void session_relay(Session *session)
         door->n_relays++;
         if (relay_start(&session->relay, door->event, &door->settings.relay) >= 0)
                 return;
-        session_say(session, "421 4.3.2 bellhop-mail has too few descriptors or too little memory");
-        session_free(session);
+        session_end(session, "421 4.3.2 bellhop-mail has too few descriptors or too little memory");
 }
 
 /* Call it when the whole message has arrived. Refuses the message, or lets it wait for its turn. */
@@ -463,10 +462,9 @@ static int session_on_timer(sd_event_source *source, uint64_t usec, void *userda
                 session_on_relay_end(&session->relay, relay_result(&session->relay), session);
                 return 0;
         }
-        session_say(session, session->phase == SESSION_WAITS
+        session_end(session, session->phase == SESSION_WAITS
                                      ? "421 4.4.5 the mail server is busy; try again later"
                                      : "421 4.4.2 too slow");
-        session_free(session);
         door_next(door);
         return 0;
 }
@@ -500,6 +498,17 @@ int session_new_consume(Door *door, int fd, uid_t uid, int site, const MailLimit
         if (r < 0 || session->phase == SESSION_ENDS)
                 session_free(session);
         return r < 0 ? r : 0;
+}
+
+void session_end(Session *session, const char *reply)
+{
+        const SessionPhase phase = session->phase;
+
+        session_say(session, "%s", reply);
+        /* If the program has gone, session_say() changes the phase. But session_free() needs to
+         * know whether the session is in the queue or has a connection to the mail server. */
+        session->phase = phase;
+        session_free(session);
 }
 
 void session_free(Session *session)

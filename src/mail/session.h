@@ -42,4 +42,7 @@ int session_new_consume(Door *door, int fd, uid_t uid, int site, const MailLimit
 /* Passes on the message of a session whose turn it is. */
 void session_relay(Session *session);
 
+/* Sends a last reply to the program, and frees the session. */
+void session_end(Session *session, const char *reply);
+
 void session_free(Session *session);

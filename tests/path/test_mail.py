@@ -11,7 +11,7 @@ import time
 
 import pytest
 from handoff import AS_ROOT, TIMEOUT
-from mailserver import NAME, Mail, MailServer
+from mailserver import NAME, UID, Mail, MailServer
 
 MARK = f"X-Bellhop-Instance: {NAME}\r\n".encode()
 BODY = b"Subject: x\r\n\r\ntext\r\n"
@@ -347,6 +347,64 @@ def test_connections_in_all(server):
         held = [ready(mail) for _ in range(2)]
         assert mail.connect().read().startswith("421 4.7.0 too many connections in all")
         assert len(held) == 2
+
+
+def add_customer(mail, name):
+    with open(f"{mail.folder.name}/etc/instances/{name}.conf", "w", encoding="ascii") as file:
+        file.write(f"[Instance]\nHost={name}.example\n")
+    return pwd.getpwnam(name).pw_uid
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="needs another user")
+def test_customers_who_work_together_leave_room_for_others(server):
+    with Mail(server, "ConnectionsMax=4") as mail:
+        other, third, stranger = add_customer(mail, OTHER), add_customer(mail, "daemon"), pwd.getpwnam("bin").pw_uid
+        silent = [mail.connect(uid) for uid in (UID, other, UID, other)]
+        assert all(client.read().startswith("220 ") for client in silent)
+        # One that can't send takes nobody's place.
+        assert mail.connect(stranger).read().startswith("554 5.7.1 only customers")
+        assert mail.connect(other).read().startswith("421 4.7.0 too many connections in all")
+        assert silent[0].say("NOOP").startswith("250 ")
+        late = mail.connect(third)
+        assert late.read().startswith("220 ")
+        # The one that has been silent longest.
+        assert silent[1].read().startswith("421 4.7.0 too many connections in all") and silent[1].read() == ""
+        assert mail.connect(other).read().startswith("421 4.7.0 too many connections in all")
+        assert late.send().startswith("250 ")
+        assert all(silent[i].say("NOOP").startswith("250 ") for i in (0, 2, 3))
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="needs another user")
+def test_message_that_is_passed_on_gives_way_to_nobody(server):
+    """One that waits does, even if its program has gone."""
+    server.gate.clear()
+    with Mail(server, "ConnectionsMax=2\nRelayConnectionsMax=1\n") as mail:
+        clients = [ready(mail) for _ in range(2)]
+        for client in clients:
+            client.begin()
+            client.socket.sendall(BODY + b".\r\n")
+            await_stored(mail, 1)
+        assert server.asked.get(timeout=TIMEOUT) == "greeting"
+        clients[1].close()
+        other = mail.connect(add_customer(mail, OTHER))
+        assert other.read().startswith("220 ")
+        server.gate.set()
+        assert clients[0].read().startswith("250 ")
+        assert other.send().startswith("250 ")
+        assert server.messages.qsize() == 2
+
+
+def test_programs_that_go_while_their_messages_wait(server):
+    server.gate.clear()
+    with Mail(server, "RelayConnectionsMax=1\nRelayTimeoutSec=300ms\nConnectionsMaxPerInstance=9\n") as mail:
+        for _ in range(9):
+            client = ready(mail)
+            client.begin()
+            client.socket.sendall(BODY + b".\r\n")
+            client.close()
+        await_stored(mail, 0)
+        server.gate.set()
+        assert ready(mail).send().startswith("250 ")
 
 
 def test_commands_without_a_message(server):
