@@ -177,11 +177,6 @@ def test_upgrade_under_load(machine):
         machine.run("bellhopctl", "add", customer, "--create-user", "--self-signed", f"--host={customer}.example")
     publish(machine, "alice", "bob")
     assert_both_serve(machine)
-    # As version 0.1 left it.
-    snippets = machine.path("/etc/bellhop/sites/alice")
-    machine.shell("cd /etc/bellhop/sites; echo '# hers' >alice/own.conf; ln -s /etc/hostname alice/link.conf; "
-                  "chown -hR alice: alice; chmod 0660 alice/own.conf")
-    target = machine.path("/etc/hostname").stat()
     # Conffiles: this one is the administrator's now, the other one is as it came.
     mine = machine.path("/etc/bellhop/router.conf").read_text() + "[Router]\nStartingMax=7\n"
     machine.path("/etc/bellhop/router.conf").write_text(mine)
@@ -199,28 +194,6 @@ def test_upgrade_under_load(machine):
     assert "# older" not in machine.path("/etc/bellhop/apache2/instance.conf").read_text()
     assert machine.show("bellhop-router.service", "NRestarts") == "0"
     assert_both_serve(machine)
-    for path, mode in ((snippets, 0o750), (snippets / "own.conf", 0o640)):
-        assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (0, mode)
-    assert (snippets / "link.conf").lstat().st_uid == 0
-    assert machine.path("/etc/hostname").stat().st_ctime_ns == target.st_ctime_ns
-    machine.shell("rm /etc/bellhop/sites/alice/*.conf")
-
-
-def test_upgrade_of_sockets_for_one_family_each(machine):
-    """Version 0.1 had them, and the one for IPv6 would be kept in the place of one for both families."""
-    unit = machine.run("systemctl", "show", "-P", "FragmentPath", "bellhop-router.socket").strip()
-    machine.apt_get("-o", "Dpkg::Options::=--force-confold", "--allow-downgrades", "install", f"bellhop={OLD}",
-                    f"libapache2-mod-bellhop={OLD}")
-    machine.shell(f"sed -i 's/^ListenStream=\\([0-9]*\\)$/ListenStream=0.0.0.0:\\1\\nListenStream=[::]:\\1/; "
-                  f"s/^BindIPv6Only=both/BindIPv6Only=ipv6-only/' {unit}; systemctl daemon-reload; "
-                  "systemctl restart bellhop-router.socket bellhop-router.service")
-    assert "0.0.0.0:443" in listening(machine)
-    assert_both_serve(machine)
-    machine.apt_get("-o", "Dpkg::Options::=--force-confold", "install", *BOTH)
-    assert "0.0.0.0:" not in machine.run("systemctl", "show", "-P", "Listen", "bellhop-router.socket")
-    for address in ("127.0.0.1", "[::1]"):
-        assert machine.curl("https://alice.example/load.txt", address=address) == "alice.example\n"
-    assert not machine.path("/run/bellhop-router-ports").exists()
 
 
 def test_remove_and_come_back(machine):

@@ -12,7 +12,7 @@ from handoff import ROOT
 SOURCE = pathlib.Path(ROOT)
 # Folders of root's with a folder for each customer in them (/var/www: of the old server's).
 OF_ROOT = r"/?(?:etc/bellhop/tls|srv/www|home|var/(?:lib|cache)/bellhop|run/bellhop-instance|var/www)"
-NAME = r"/(?!\*)[^/\s]+"
+NAME = r"/[^/\s]+"
 BELOW = re.compile(rf"{OF_ROOT}{NAME}/")
 ITSELF = re.compile(rf"{OF_ROOT}{NAME}/?")
 TREE = re.compile(rf"{OF_ROOT}(?:{NAME})?/?|/|/home|/srv|/var")
@@ -22,8 +22,11 @@ PATH_TOOLS = {"chown", "chmod", "chgrp", "install", "cp", "mv", "rm", "ln", "mkd
               "openssl", "cd", "patch", "git", "setcap"}
 INTO_FOLDER = {"cp", "install", "ln", "mv"}
 RECURSIVE = re.compile(r"-[a-zA-Z]*[rRa][a-zA-Z]*|--recursive|--archive")
+# The beginning of a path that only the shell knows: a variable, the output of a command, or what find(1) has found.
+UNSEEN = re.compile(r"/?(?:\$[\w{@*]|\{\})")
 SHELL_WORDS = {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}", "!", "in"}
-# Commands that read the customer's files, or name a customer's folder in a folder of root, and why they are safe.
+# Commands that read the customer's files, name a customer's folder in a folder of root, or have a variable in place of a
+# path, and why they are safe.
 ALLOWED = {
     "tar -czf": "it reads, and stores links as links",
     "tar -C /var/www/bob -c .": "it reads, and stores links as links; the folder is a name in root's /var/www",
@@ -31,9 +34,21 @@ ALLOWED = {
     'mv -T "$path" "/$path"': "parts of a folder that only root enters, to names in folders of root's",
     'rm -rf "$folder"': "names in folders of root's; rm follows no link",
     "rm -rf /run/bellhop /run/bellhop-instance": "names in folders of root's; rm follows no link",
+    "setpriv --reuid=1000": "it makes packages, where no customer is",
     "su bellhop-log bellhop-log": "a word of logrotate(8)",
+    'mkdir -p -- "$1"': "import runs it as the customer",
+    'cat >"$1/.pair.new"': "import runs it as the customer",
+    'sed -n "/^# $name/': "import runs it as the customer",
+    'p}" "$1/.pair.new" >"$1/.$name.new"': "import runs it as the customer",
+    'chmod 0400 "$1/.$name.new"': "import runs it as the customer",
     'mv -f -T -- "$1/.': "import runs it as the customer",
+    'rm -f -- "$1/.pair.new"': "import runs it as the customer",
+    'echo "$host" >>"$BELLHOP_ACME_ORDER/failed"': "bellhop-acme runs it, in its own folders",
+    'mkdir -p "$folder"': "bellhop-acme runs it, in its own folders",
+    'printf %s "$auth" >"$folder/.$name"': "bellhop-acme runs it, in its own folders",
     'mv "$folder/.$name"': "bellhop-acme runs it, in its own folders",
+    'rm -f "$folder/$name"': "bellhop-acme runs it, in its own folders",
+    'rmdir "$folder"': "bellhop-acme runs it, in its own folders",
 }
 
 
@@ -73,7 +88,7 @@ def texts():
     for path in sorted(SOURCE.glob("src/**/*.[ch]")):
         for text in of_code(path.read_text(encoding="utf-8")):
             yield path.name, text
-    for path in [*sorted(SOURCE.glob("debian/bellhop.p*")), *sorted(SOURCE.glob("conf/**/*")), *SOURCE.glob("units/*"),
+    for path in [*sorted(SOURCE.glob("debian/*")), *sorted(SOURCE.glob("packaging/*")), *sorted(SOURCE.glob("conf/**/*")), *SOURCE.glob("units/*"),
                  *sorted(SOURCE.glob("packaging/rpm/*.spec")), *sorted(SOURCE.glob("src/import/*")),
                  *sorted(SOURCE.glob("src/log/*")), SOURCE / "src/acme/bellhop-acme-hook"]:
         if path.is_file():
@@ -101,8 +116,8 @@ def words_of(command):
 
 def commands_of(text):
     """Simple commands of all users; quotes in prose are commands, too."""
-    text = without_heredocs(text.replace("\\\n", " "))
-    pieces = re.split(r"&&|\|\||[;|\n]|\$\(|<\(|(?<!\w)'(?=[a-z]+ )|(?<!-- )(?<=\s)(?=(?:chown|chmod|chgrp|setfacl|restorecon)\s)",
+    text = without_heredocs(text.replace("\\\n", " ")).replace("$(", "$output;")
+    pieces = re.split(r"&&|\|\||[;|\n]|<\(|(?<!\w)'(?=[a-z]+ )|(?<!-- )(?<=\s)(?=(?:chown|chmod|chgrp|setfacl|restorecon)\s)",
                       text)
     for piece in pieces:
         yield re.sub(r"(?<=\S)[)'.,:]+$", "", piece.strip())
@@ -138,6 +153,10 @@ def breaks_rule(command):
         return "root writes below a folder of the customer's"
     if any(command.startswith(allowed) for allowed in ALLOWED):
         return None
+    if re.search(rf"(?<![2&])>>?\s*[\"']?{UNSEEN.pattern}", command):
+        return "where it writes can't be seen"
+    if words[0] == "xargs" and (PATH_TOOLS.intersection(words) or words[-1].startswith("-")):
+        return "where it leads can't be seen"
     if gives_terminal(words) or re.search(r"\bsudo +(-\w+ +)*(-\w*u|--user)\b", command):
         return "it gives root's terminal to the customer"
     if words[0] == "runuser" or words[:3] == ["setsid", "--wait", "runuser"]:
@@ -156,7 +175,7 @@ def breaks_rule(command):
     if any(TREE.fullmatch(word) for word in operands) and (
             words[0] in ("find", "tar", "rsync") or any(RECURSIVE.fullmatch(word) for word in words[1:])):
         return "it walks through a folder of the customer's"
-    if '"$' in command and words[0] in INTO_FOLDER and not makes_folder:
+    if any(UNSEEN.match(word) for word in operands):
         return "where it leads can't be seen"
     return None
 
@@ -196,7 +215,9 @@ def test_what_root_is_told_to_do(rule):
     "setpriv --reuid=alice --clear-groups sh", "rm -rf /var/cache/bellhop/alice/x", "ls && rm /home/alice/x",
     "if true; then touch /var/lib/bellhop/alice/x; fi",
     "for n in *; do chown $n: /srv/www/$n/x; done", "cat >/root/hook <<'EOF'\n#!/bin/sh\nchown a: /srv/www/a/b\nEOF",
-    "rsync -a /mnt/www/ /srv/www/", "give it away with 'chown alice: /etc/bellhop/tls/alice/privkey.pem'"])
+    "rsync -a /mnt/www/ /srv/www/", 'chown -hR root "$folder"', 'find "$folder" ! -type l -perm /022 -exec chmod go-w {} +', 'for x; do rm "$x"; done',
+    "rm $(cat list)", "find /opt -name x -exec rm {} +", "find /opt | xargs -r chmod go-w", 'echo x >"$file"', 'cd "$folder"',
+    "chown root /etc/bellhop/tls/*/privkey.pem", "truncate --reference=$a b", "give it away with 'chown alice: /etc/bellhop/tls/alice/privkey.pem'"])
 def test_walker_sees(command):
     assert RULES["commands"](command)
 
@@ -212,6 +233,7 @@ def test_walker_reads_all_kinds():
     seen = {where for where, text in texts() if re.search(r"bellhopctl|journalctl|systemctl", text)}
     assert {"README.md", "operations.md", "migrating.md", "bellhop.7.scd", "bellhopctl.1.scd", "bellhop.catalog",
             "findings-table.h", "verb-cert.c", "bellhop.postinst", "carry.py", "bellhop-log-folders", "bellhop.spec"} <= seen
+    assert {"bellhop.postrm", "bellhop-acme-hook", "debs"} <= {where for where, _ in texts()}
 
 
 def test_allowed_are_there():
