@@ -199,3 +199,16 @@ def test_who_gets_no_certificate(box, precious):
         assert box.try_run("bash", "-c", f"bellhopctl cert {words}").returncode == 2
     done = box.try_run("bash", "-c", f"setpriv --reuid=carol --clear-groups bellhopctl cert carol --install {PAIR}")
     assert done.returncode == 1 and "Only root" in done.stderr
+
+
+def test_check_reads_no_certificate_of_a_neighbour(box, precious):
+    """A link to it changes places with the customer's own, between any two system calls of check. The customer's own is
+    for all hosts and fits its key, so each finding about that is one about the neighbour's."""
+    before = precious()
+    links = {f"{TLS}/{name}": f"/etc/bellhop/tls/bob/{name}" for name in ("fullchain.pem", "privkey.pem")}
+    with swapped(box, links):
+        found = [json.loads(box.try_run("bellhopctl", "--json", "check").stdout)["findings"] for _ in range(40)]
+    kinds = {entry["kind"] for each in found for entry in each if entry["instance"] == "carol"}
+    assert not kinds & {"certificate-lacks-host", "key-mismatch", "certificate-expired"}, kinds
+    assert "certificate-unreadable" in kinds
+    assert precious() == before

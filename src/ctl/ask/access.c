@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Walks along a path. Opens each folder or link on the path, and finally the file, with our own
- * rights and with O_PATH, which gives no access to the content. After each open(), asks the kernel
- * whether the user has access to the opened folder or file. Does not ask about folders that the
- * sandbox of an instance replaces, such as /home (ProtectHome=tmpfs).
+ * rights and with O_PATH, which gives no access to the content. Opens each of them by the
+ * descriptor of its folder, so nobody can replace a folder that was already checked. After each
+ * open, asks the kernel whether the user has access to the opened folder or file. Does not ask
+ * about folders that the sandbox of an instance replaces, such as /home (ProtectHome=tmpfs).
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -34,6 +35,7 @@ typedef struct Walk {
         const char *const *replaced;
         int mode;
         Access *access;
+        int fd;              /* the last opened folder; in the end, the file */
         char path[PATH_MAX]; /* the part that was walked, with all links resolved */
         char rest[PATH_MAX]; /* the part that follows */
         unsigned n_links;
@@ -94,12 +96,19 @@ static void access_go_up(char *path)
                 *slash = 0;
 }
 
-/* Reads the link at walk->path, puts its target before walk->rest, and removes the link from
- * walk->path. */
-static int access_follow(Walk *walk)
+static int access_go_to_root(Walk *walk)
+{
+        walk->path[0] = 0;
+        close_fd(walk->fd);
+        walk->fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return walk->fd < 0 ? -errno : 0;
+}
+
+/* Reads the link, puts its target before walk->rest, and removes the link from walk->path. */
+static int access_follow(Walk *walk, int link)
 {
         char target[PATH_MAX], whole[PATH_MAX];
-        const ssize_t size = readlink(walk->path, target, sizeof(target) - 1);
+        const ssize_t size = readlinkat(link, "", target, sizeof(target) - 1);
         int length;
 
         if (size < 0)
@@ -107,19 +116,16 @@ static int access_follow(Walk *walk)
         if (++walk->n_links > ACCESS_LINKS_MAX)
                 return -ELOOP;
         target[size] = 0;
-        if (target[0] == '/')
-                walk->path[0] = 0;
-        else
-                access_go_up(walk->path);
+        access_go_up(walk->path);
         length = snprintf(whole, sizeof(whole), "%s/%s", target, walk->rest);
         if (length < 0 || (size_t)length >= sizeof(whole))
                 return -ENAMETOOLONG;
         memcpy(walk->rest, whole, (size_t)length + 1);
-        return 0;
+        return target[0] == '/' ? access_go_to_root(walk) : 0;
 }
 
-/* Moves the first part of walk->rest to the end of walk->path. */
-static int access_next_part(Walk *walk)
+/* Moves the first part of walk->rest to the end of walk->path, and copies it to *ret. */
+static int access_next_part(Walk *walk, char ret[static PATH_MAX])
 {
         char *part = walk->rest + strspn(walk->rest, "/");
         const size_t size = strcspn(part, "/"), length = strlen(walk->path);
@@ -131,6 +137,7 @@ static int access_next_part(Walk *walk)
         else if (size != 1 || part[0] != '.')
                 (void)snprintf(walk->path + length, sizeof(walk->path) - length, "/%.*s", (int)size,
                                part);
+        (void)snprintf(ret, PATH_MAX, "%.*s", (int)size, part);
         part += size;
         memmove(walk->rest, part, strlen(part) + 1);
         return 0;
@@ -157,10 +164,10 @@ static bool access_is_roots(const struct stat *st)
                (S_ISLNK(st->st_mode) || is_sticky || !(st->st_mode & others));
 }
 
-/* Follows the link at walk->path, or checks the file or folder there. */
-static int access_step(Walk *walk)
+/* Opens the next part of the path. Follows it if it is a link, or checks the file or folder. */
+static int access_step(Walk *walk, const char *part)
 {
-        _cleanup_close_ int fd = open(access_path(walk), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_close_ int fd = openat(walk->fd, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         const bool is_last = walk->rest[strspn(walk->rest, "/")] == 0;
         Access *access = walk->access;
 
@@ -169,7 +176,7 @@ static int access_step(Walk *walk)
                 /* If we can't enter a folder, the folder is the obstacle, not the file in it. */
                 if (access->error == -EACCES) {
                         access_go_up(walk->path);
-                        (void)stat(access_path(walk), &access->stat);
+                        (void)fstat(walk->fd, &access->stat);
                 }
                 return 0;
         }
@@ -178,51 +185,70 @@ static int access_step(Walk *walk)
                 return 0;
         }
         if (S_ISLNK(access->stat.st_mode)) {
-                access->error = access_follow(walk);
+                access->error = access_follow(walk, fd);
                 return 0;
         }
         if (!is_last && !S_ISDIR(access->stat.st_mode)) {
                 access->error = -ENOTDIR;
                 return 0;
         }
+        close_fd(walk->fd);
+        walk->fd = take_fd(fd);
         if (!walk->who || (!is_last && access_is_replaced(walk)))
                 return 0;
-        return access_judge(walk, fd, is_last ? walk->mode : X_OK);
+        return access_judge(walk, walk->fd, is_last ? walk->mode : X_OK);
 }
 
 static int access_walk(Walk *walk, const char *path)
 {
         Access *access = walk->access;
-        int r = 0;
+        char part[PATH_MAX];
+        int r;
 
         assert(path[0] == '/');
         access->error = 0;
         if (strlen(path) >= sizeof(walk->rest))
                 return -ENAMETOOLONG;
         (void)snprintf(walk->rest, sizeof(walk->rest), "%s", path);
+        r = access_go_to_root(walk);
         while (r == 0 && access->error == 0 && walk->rest[strspn(walk->rest, "/")]) {
-                access->error = access_next_part(walk);
+                access->error = access_next_part(walk, part);
                 if (access->error == 0)
-                        r = access_step(walk);
+                        r = access_step(walk, part);
         }
         if (access->error < 0)
                 (void)snprintf(access->obstacle, sizeof(access->obstacle), "%s", access_path(walk));
         return r;
 }
 
-int access_ask(const Identity *who, const char *const replaced[], const char *path, int mode,
-               Access *ret)
+int access_open(const Identity *who, const char *const replaced[], const char *path, int mode,
+                Access *ret, int *ret_fd)
 {
-        Walk walk = { .who = who, .replaced = replaced, .mode = mode, .access = ret };
+        Walk walk = { .who = who, .replaced = replaced, .mode = mode, .access = ret, .fd = -EBADF };
+        int r;
 
         if (who->uid != geteuid() && geteuid() != 0)
                 return -EPERM;
-        return access_walk(&walk, path);
+        r = access_walk(&walk, path);
+        if (r == 0 && ret->error == 0)
+                *ret_fd = take_fd(walk.fd);
+        close_fd(walk.fd);
+        return r;
+}
+
+int access_ask(const Identity *who, const char *const replaced[], const char *path, int mode,
+               Access *ret)
+{
+        _cleanup_close_ int fd = -EBADF;
+
+        return access_open(who, replaced, path, mode, ret, &fd);
 }
 
 int access_ask_roots(const char *path, Access *ret)
 {
-        Walk walk = { .access = ret };
+        Walk walk = { .access = ret, .fd = -EBADF };
+        const int r = access_walk(&walk, path);
 
-        return access_walk(&walk, path);
+        close_fd(walk.fd);
+        return r;
 }

@@ -37,6 +37,12 @@ typedef struct Access {
 int access_ask(const Identity *who, const char *const replaced[], const char *path, int mode,
                Access *ret);
 
+/* Does the same as access_ask(). If the user has access, *ret_fd is a descriptor (O_PATH) of the
+ * file or folder. Use it instead of the path, because the user may be able to replace parts of the
+ * path at any time. */
+int access_open(const Identity *who, const char *const replaced[], const char *path, int mode,
+                Access *ret, int *ret_fd);
+
 /* Finds out whether only root (or the caller) can change the file or folder at an absolute path.
  * Also checks each folder and link on the way. ret->error is -EPERM if another user can change one
  * of them. */

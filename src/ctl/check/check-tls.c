@@ -92,16 +92,26 @@ static void tls_add_unparsed(const Pair *pair, const char *path, int result, con
                             what);
 }
 
+/* Returns a path to the open file, which the customer can't replace. */
+static const char *tls_open_path(int fd, char ret[static 32])
+{
+        (void)snprintf(ret, 32, "/proc/self/fd/%d", fd);
+        return ret;
+}
+
 /* Reads both files, and reports faults of each. Returns whether there is a certificate to judge. */
 static bool tls_read_pair(Pair *pair)
 {
         static const Identity root = { .uid = 0 };
         InstanceCheck *inst = pair->inst;
         const Identity *who = inst->has_credentials ? &root : &inst->user;
+        _cleanup_close_ int certificate_fd = -EBADF, key_fd = -EBADF;
         Access answers[2];
+        char open_path[32];
 
-        if (access_ask(who, inst->replaced, pair->certificate_path, R_OK, &answers[0]) < 0 ||
-            access_ask(who, inst->replaced, pair->key_path, R_OK, &answers[1]) < 0) {
+        if (access_open(who, inst->replaced, pair->certificate_path, R_OK, &answers[0],
+                        &certificate_fd) < 0 ||
+            access_open(who, inst->replaced, pair->key_path, R_OK, &answers[1], &key_fd) < 0) {
                 inst->check->n_needs_root++;
                 return false;
         }
@@ -110,7 +120,8 @@ static bool tls_read_pair(Pair *pair)
         } else {
                 newest_note(&inst->newest, pair->certificate_path, changed_inode(&answers[0].stat));
                 tls_add_unparsed(pair, pair->certificate_path,
-                                 certificates_read(pair->certificate_path, &pair->certificates),
+                                 certificates_read(tls_open_path(certificate_fd, open_path),
+                                                   &pair->certificates),
                                  "certificate");
         }
         if (pair->is_key_sealed)
@@ -118,7 +129,8 @@ static bool tls_read_pair(Pair *pair)
         if (answers[1].error == 0) {
                 newest_note(&inst->newest, pair->key_path, changed_inode(&answers[1].stat));
                 tls_check_exposure(pair, &answers[1].stat);
-                tls_add_unparsed(pair, pair->key_path, key_read(pair->key_path, &pair->key),
+                tls_add_unparsed(pair, pair->key_path,
+                                 key_read(tls_open_path(key_fd, open_path), &pair->key),
                                  "private key");
                 /* If the same file or folder prevents access to both, one finding is enough. */
         } else if (answers[0].error == 0 || strcmp(answers[0].obstacle, answers[1].obstacle) != 0) {
