@@ -112,3 +112,44 @@ def test_mistake_for_all_is_one_line(box, write):
         write(f"{UNITS}/bellhop@{name}.service.d/own.conf", "[Service]\nTasksMax=10\n")
     said = box.try_run("bellhopctl", "check", "--no-pager").stdout
     assert said.count("1GB") == 1
+
+
+# Lines of a drop-in, and the path and the folder in which a user other than root can put a link. None: nobody can.
+BINDS = {
+    "in a customer's folder": ("BindPaths=/srv/www/carol/shared", "/srv/www/carol/shared", "/srv/www/carol"),
+    "onto a customer's folder": ("BindPaths=/data/x:/srv/www/carol/x", "/srv/www/carol/x", "/srv/www/carol"),
+    "behind a link": ("BindReadOnlyPaths=/data/link/x", "/data/link/x", "/srv/www/carol"),
+    "in a folder of all": ("BindReadOnlyPaths=-/tmp/nothing", "/tmp/nothing", "/tmp"),
+    "of several": ("BindPaths=/data/x /data/carol/x", "/data/carol/x", "/data/carol"),
+    "a customer's folder": ("BindPaths=/data/carol\nBindPaths=/data/carol:/opt/carol", None, None),
+    "a folder of all": ("BindPaths=/data/all -/data/nothing", None, None),
+    "one's own file": ("BindReadOnlyPaths=/data/x:/etc/x", None, None),
+}
+
+
+@pytest.mark.parametrize("bind", BINDS)
+def test_path_that_a_customer_can_replace(box, write, bind):
+    """systemd follows it at each start, as root."""
+    line, path, folder = BINDS[bind]
+    box.shell("mkdir -p /data/x /data/carol /data/all; chown carol: /data/carol; chmod 0777 /data/all; "
+              "ln -sfn /srv/www/carol /data/link")
+    try:
+        write(SERVICE, f"[Service]\n{line}\n")
+        found = [(entry["kind"], entry["file"], entry["instance"], entry["what"]) for entry in findings(box)]
+        assert set(found) == ({("bind-path-replaceable", path, "carol", f"users other than root can change {folder}")}
+                              if path else set())
+    finally:
+        box.shell("rm -r /data")
+
+
+def test_place_that_a_customer_has_replaced(box, write):
+    """Why this is a mistake: with a link there, the customer chooses what the sandbox lacks, bellhop's programs included."""
+    box.shell("systemctl stop bellhop@carol.service; mkdir -p /data/x; touch /data/x/carols; "
+              "runuser -u carol -- ln -s /usr/share/perl /srv/www/carol/x")
+    try:
+        write(SERVICE, "[Service]\nBindPaths=/data/x:/srv/www/carol/x\n")
+        assert_served(box)
+        assert box.shell("ls /proc/$(systemctl show -P MainPID bellhop@carol.service)/root/usr/share/perl") == "carols\n"
+        assert find(box, "bind-path-replaceable")["file"] == "/srv/www/carol/x"
+    finally:
+        box.shell("systemctl stop bellhop@carol.service; rm -r /data /srv/www/carol/x")

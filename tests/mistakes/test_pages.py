@@ -144,6 +144,10 @@ def test_home_elsewhere_is_read_only(box):
     try:
         found, = notes(box, "home-read-only")
         assert (found["instance"], found["file"]) == ("carol", "/data/home/carol")
+        assert "BindPaths=/data/home/carol" in found["advice"]
+        box.shell("chmod 0777 /data/home")
+        assert "BindPaths" not in notes(box, "home-read-only")[0]["advice"]
+        box.shell("chmod 0755 /data/home")
         assert box.curl("http://carol.example/write.cgi") == "no\n"
         box.write(drop_in, "[Service]\nBindPaths=/data/home/carol\n")
         box.shell("systemctl daemon-reload; systemctl stop bellhop@carol.service")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Commands for root in documents, man pages and messages: none uses a path below a folder that a customer owns, where
-any part of the path may be a link by then; and none trusts lines that a neighbour can write into the journal."""
+"""Commands and unit settings for root in documents, man pages and messages: none uses a path below a folder that a customer
+owns, where any part of the path may be a link by then; and none trusts lines that a neighbour can write into the journal."""
 
 import pathlib
 import re
@@ -49,6 +49,14 @@ ALLOWED = {
     'mv "$folder/.$name"': "bellhop-acme runs it, in its own folders",
     'rm -f "$folder/$name"': "bellhop-acme runs it, in its own folders",
     'rmdir "$folder"': "bellhop-acme runs it, in its own folders",
+}
+# Settings of units with paths that systemd opens or mounts as root. (LoadCredential=ID:PATH, StandardOutput=file:PATH.)
+SETTING = re.compile(r"(?<![A-Za-z])((?:Bind(?:ReadOnly)?|ReadWrite|ReadOnly|Inaccessible|(?:No)?Exec)Paths|TemporaryFileSystem|RootDirectory|"
+                     r"RootImage|(?:Mount|Extension)Images|ExtensionDirectories|EnvironmentFile|LoadCredential(?:Encrypted)?|"
+                     r"Standard(?:Input|Output|Error)|Listen(?:Stream|Datagram|FIFO|Special)|Symlinks|PIDFile)=([^\n;\"]*)")
+ALLOWED_IN_UNITS = {
+    "BindPaths={path}": "import has checked the path (is_bindable)",
+    "BindPaths={file}": "check has checked the path (access_ask_fixed)",
 }
 
 
@@ -194,7 +202,22 @@ def breaks_journal_rule(text):
     return None
 
 
-RULES = {"commands": lambda text: next((f"{command}: {why}" for command in commands_of(text)
+def breaks_unit_rule(text):
+    """systemd, as root, follows links on these paths. Root may only name a path in a folder that only root can change."""
+    for key, value in SETTING.findall(text.replace("\\\n", " ")):
+        for path in re.split(r"[\s:]+", value.strip("'\"`_*.,")):
+            path = re.sub(r"^[-+!@]+", "", path)
+            if f"{key}={path}" in ALLOWED_IN_UNITS:
+                continue
+            if BELOW.match(path):
+                return f"{key}={path}: a path below a folder of the customer's"
+            if re.match(r"/?[{$]", path):
+                return f"{key}={path}: where it leads can't be seen"
+    return None
+
+
+RULES = {"units": breaks_unit_rule,
+         "commands": lambda text: next((f"{command}: {why}" for command in commands_of(text)
                                         if (why := breaks_rule(command))), None),
          "journal": breaks_journal_rule}
 
@@ -222,6 +245,14 @@ def test_walker_sees(command):
     assert RULES["commands"](command)
 
 
+@pytest.mark.parametrize("setting", [
+    "BindPaths=/srv/www/alice/shared", "BindPaths=-/data/x:/home/alice/x", "[Service]\nBindReadOnlyPaths=/opt/a \\\n /home/a/b",
+    "LoadCredential=key:/home/alice/key.pem", "StandardOutput=append:/srv/www/alice/logs/x", "EnvironmentFile=-/home/alice/.env",
+    "set _ReadWritePaths=/var/lib/bellhop/alice/x_", "RootDirectory=$folder"])
+def test_walker_sees_in_units(setting):
+    assert RULES["units"](setting)
+
+
 @pytest.mark.parametrize("command", [
     "journalctl -t bellhop-alice", "journalctl MESSAGE_ID=5f21 BELLHOP_INSTANCE=alice", "journalctl -x",
     "journalctl SYSLOG_IDENTIFIER=bellhop-access -o cat", "journalctl -p warning -u 'bellhop@*'"])
@@ -240,3 +271,5 @@ def test_allowed_are_there():
     every = [command for _, text in texts() for command in commands_of(text)]
     for allowed in ALLOWED:
         assert any(command.startswith(allowed) for command in every), allowed
+    for allowed in ALLOWED_IN_UNITS:
+        assert any(allowed.split("=")[1] in text and allowed.split("=")[0] in text for _, text in texts()), allowed

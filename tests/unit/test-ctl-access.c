@@ -240,6 +240,70 @@ static void test_only_root_can_change(void **state)
         assert_roots(in("roots/key"), -EPERM, in("roots"));
 }
 
+static void assert_fixed(const char *path, int error, const char *obstacle)
+{
+        Access access;
+
+        assert_int_equal(access_ask_fixed(path, &access), 0);
+        assert_int_equal(access.error, error);
+        if (error < 0)
+                assert_string_equal(access.obstacle, obstacle);
+}
+
+/* The folder itself may be of somebody else, but not a folder or a link on the way to it. */
+static void test_path_is_fixed(void **state)
+{
+        make("roots", 0755);
+        make("roots/shared", 0777);
+        make("roots/shared/x", 0755);
+        assert_int_equal(symlink("roots/shared", in("link")), 0);
+        assert_fixed(in("roots/shared"), 0, NULL);
+        assert_fixed(in("link"), 0, NULL);
+        assert_fixed(in("roots/none"), 0, NULL);
+        assert_fixed(in("none/none"), 0, NULL);
+        assert_fixed(in("roots/shared/x"), -EPERM, in("roots/shared"));
+        assert_fixed(in("roots/shared/none"), -EPERM, in("roots/shared"));
+        assert_fixed(in("link/x"), -EPERM, in("roots/shared"));
+        assert_fixed("/tmp/bellhop-is-not-there", -EPERM, "/tmp");
+        if (geteuid() != 0)
+                return;
+        assert_int_equal(chmod(in("roots/shared"), 0755), 0);
+        assert_int_equal(chown(in("roots/shared"), NOBODY, NOBODY), 0);
+        assert_fixed(in("roots/shared"), 0, NULL);
+        assert_fixed(in("roots/shared/x"), -EPERM, in("roots/shared"));
+        assert_int_equal(chmod(in("roots"), 01777), 0);
+        assert_fixed(in("roots/shared"), -EPERM, in("roots"));
+        assert_int_equal(chmod(in("roots"), 0755), 0);
+        assert_int_equal(lchown(in("link"), NOBODY, NOBODY), 0);
+        assert_fixed(in("link"), -EPERM, in("link"));
+}
+
+/* What was asked about is what is opened, whatever has its name by then. */
+static void test_opened_file_is_the_one_that_was_asked_about(void **state)
+{
+        const char *const nothing[] = { NULL };
+        const Identity identity = who();
+        struct stat st;
+        Access access;
+        int fd = -EBADF;
+
+        put("file", 0644);
+        put("other", 0600);
+        assert_int_equal(access_open(&identity, nothing, in("file"), R_OK, &access, &fd), 0);
+        assert_int_equal(rename(in("other"), in("file")), 0);
+        assert_int_equal(fstat(fd, &st), 0);
+        assert_int_equal(st.st_ino, access.stat.st_ino);
+        assert_int_equal(st.st_mode & 07777, 0644);
+        assert_int_equal(close(fd), 0);
+        fd = -EBADF;
+        if (identity.uid != geteuid()) {
+                assert_int_equal(access_open(&identity, nothing, in("file"), R_OK, &access, &fd),
+                                 0);
+                assert_int_equal(access.error, -EACCES);
+        }
+        assert_int_equal(fd, -EBADF);
+}
+
 static void test_identity(void **state)
 {
         Identity identity;
@@ -261,6 +325,8 @@ int main(void)
                 TEST(test_groups),
                 TEST(test_nothing_is_left),
                 TEST(test_only_root_can_change),
+                TEST(test_path_is_fixed),
+                TEST(test_opened_file_is_the_one_that_was_asked_about),
                 TEST(test_identity),
         };
 

@@ -216,8 +216,10 @@ static int access_walk(Walk *walk, const char *path)
                 if (access->error == 0)
                         r = access_step(walk, part);
         }
-        if (access->error < 0)
+        if (access->error < 0) {
+                access->is_end = walk->rest[strspn(walk->rest, "/")] == 0;
                 (void)snprintf(access->obstacle, sizeof(access->obstacle), "%s", access_path(walk));
+        }
         return r;
 }
 
@@ -251,4 +253,27 @@ int access_ask_roots(const char *path, Access *ret)
 
         close_fd(walk.fd);
         return r;
+}
+
+int access_ask_fixed(const char *path, Access *ret)
+{
+        const int r = access_ask_roots(path, ret);
+        const bool is_on_the_way =
+                r == 0 && ret->error == -EPERM && (!ret->is_end || S_ISLNK(ret->stat.st_mode));
+        char folder[PATH_MAX];
+
+        if (r < 0 || is_on_the_way || (ret->error != -EPERM && ret->error != -ENOENT))
+                return r;
+        /* Only root can change the folder of the obstacle, unless the folder is sticky. In a sticky
+         * folder, users can make files, and replace their own. */
+        memcpy(folder, ret->obstacle, sizeof(folder));
+        access_go_up(folder);
+        ret->error = 0;
+        if (stat(folder[0] ? folder : "/", &ret->stat) < 0) {
+                ret->error = -errno;
+        } else if (ret->stat.st_mode & (S_IWOTH | S_IWGRP)) {
+                ret->error = -EPERM;
+                memcpy(ret->obstacle, folder, sizeof(folder));
+        }
+        return 0;
 }

@@ -24,6 +24,7 @@ bool identity_of(const char *user, Identity *ret);
 typedef struct Access {
         int error;               /* 0: reachable; else -EACCES, -ENOENT, -ELOOP, ... */
         char obstacle[PATH_MAX]; /* the path that is closed or missing; set if error is not 0 */
+        bool is_end;             /* the obstacle is the file itself; set if error is not 0 */
         struct stat stat;        /* of the file; after -EACCES or -EPERM, of the obstacle */
 } Access;
 
@@ -47,6 +48,12 @@ int access_open(const Identity *who, const char *const replaced[], const char *p
  * Also checks each folder and link on the way. ret->error is -EPERM if another user can change one
  * of them. */
 int access_ask_roots(const char *path, Access *ret);
+
+/* Finds out whether an absolute path will lead to the same file or folder each time that root uses
+ * it, although other users may be able to change this file or folder itself. A missing file counts
+ * if only root can make it. ret->error is -EPERM if other users can change the folder or link
+ * ret->obstacle on the way. */
+int access_ask_fixed(const char *path, Access *ret);
 
 /* access_begin_as() lets this process access files with the rights of the user. access_end_as()
  * gives the process its own rights back; call it with *ret_own even if access_begin_as() fails.

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Checks the files in which administrators changed units of bellhop, for example with 'systemctl
- * edit': whether systemd accepts each line and has read the file, and whether bellhop has the unit
- * that the file is for. To find the lines that systemd ignores, runs systemd-analyze(1), because
- * systemd itself reports them only in the journal.
+ * edit': whether systemd accepts each line and has read the file, whether bellhop has the unit that
+ * the file is for, and whether customers can replace folders that a file shows to an instance. To
+ * find the lines that systemd ignores, runs systemd-analyze(1), because systemd itself reports them
+ * only in the journal.
  */
 #include <glob.h>
 
@@ -27,7 +28,7 @@ static const char *const drop_in_folders[] = {
 
 typedef struct Dropins {
         Check *check;
-        char **units; /* the units that systemd-analyze(1) judges */
+        char **units; /* the units that these files change, each once */
         size_t n;
 } Dropins;
 
@@ -131,6 +132,14 @@ static bool dropins_is_defined(const char *unit)
         return found;
 }
 
+static bool dropins_are_noted(const Dropins *dropins, const char *unit)
+{
+        for (size_t i = 0; i < dropins->n; i++)
+                if (strcmp(dropins->units[i], unit) == 0)
+                        return true;
+        return false;
+}
+
 /* Checks one path: a unit's file, or a folder with drop-ins. */
 static void dropins_note(Dropins *dropins, const char *path)
 {
@@ -155,7 +164,8 @@ static void dropins_note(Dropins *dropins, const char *path)
                 dropins_check_read(dropins->check, known, path);
         if (is_folder)
                 check_names(dropins->check, path);
-        if (known && texts_append(&dropins->units, &dropins->n, known) < 0)
+        if (known && !dropins_are_noted(dropins, known) &&
+            texts_append(&dropins->units, &dropins->n, known) < 0)
                 dropins->check->findings.n_lost++;
 }
 
@@ -277,6 +287,52 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
         return last;
 }
 
+/* Reports paths that users other than root can make lead elsewhere. binds: pairs of a path and the
+ * place in the sandbox where it appears. */
+static void dropins_check_bind(Check *check, const char *instance, char *const *binds)
+{
+        Access access;
+
+        for (char *const *at = binds; at && *at; at++)
+                if (access_ask_fixed(*at, &access) == 0 && access.error == -EPERM)
+                        finding_add(&check->findings, FINDING_BIND_PATH_REPLACEABLE,
+                                    (Place){ instance, *at, 0 }, NULL,
+                                    "users other than root can change %s", access.obstacle);
+}
+
+/* Checks the paths that the units show to instances. */
+static void dropins_check_binds(Check *check, char *const units[], size_t n)
+{
+        static const char *const properties[] = { "BindPaths", "BindReadOnlyPaths" };
+        _cleanup_free_ BusQuestion *questions = calloc(2 * n + 1, sizeof(*questions));
+        _cleanup_free_ char ***binds = calloc(2 * n + 1, sizeof(*binds));
+        char instance[NAME_UNIT_MAX];
+        size_t n_questions = 0;
+
+        if (!questions || !binds) {
+                check->findings.n_lost++;
+                return;
+        }
+        for (size_t i = 0; i < 2 * n; i++) {
+                BusQuestion *question = &questions[n_questions];
+
+                if (!name_from_unit(NAME_SERVICE_UNIT, units[i / 2], instance))
+                        continue;
+                *question = (BusQuestion){ .interface = "Service",
+                                           .property = properties[i % 2],
+                                           .kind = PROPERTY_STRINGS,
+                                           .ret = &binds[n_questions++] };
+                (void)snprintf(question->unit, sizeof(question->unit), "%s", units[i / 2]);
+        }
+        if (bus_ask(check->bus, questions, n_questions) < 0)
+                return;
+        for (size_t i = 0; i < n_questions; i++) {
+                if (name_from_unit(NAME_SERVICE_UNIT, questions[i].unit, instance))
+                        dropins_check_bind(check, instance, binds[i]);
+                bus_free_strings(binds[i]);
+        }
+}
+
 /* Whether only files of 'systemctl set-property' changed after systemd loaded the unit. systemd
  * appends such a file to its list of the unit's drop-ins. After this, systemd says that it needs
  * a daemon-reload, because a daemon-reload would sort the list. This daemon-reload is not
@@ -343,7 +399,9 @@ void check_dropins(Check *check)
          * do. */
         if (dropins.n > 0 && geteuid() == 0)
                 dropins_judge(check, dropins.units, dropins.n);
-        texts_free(dropins.units, dropins.n);
-        if (check->bus)
+        if (check->bus) {
+                dropins_check_binds(check, dropins.units, dropins.n);
                 dropins_check_loaded(check);
+        }
+        texts_free(dropins.units, dropins.n);
 }

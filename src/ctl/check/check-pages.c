@@ -92,6 +92,7 @@ static void pages_check_home(InstanceCheck *inst, const char *path)
 {
         char home[PATH_MAX], real[PATH_MAX], unit[NAME_UNIT_MAX], **binds = NULL;
         bool is_bound = false;
+        Access access;
 
         if (snprintf(home, sizeof(home), "/home/%s", inst->name) >= (int)sizeof(home) ||
             strcmp(path, home) == 0 || !realpath(path, real) || pages_is_in(real, home) ||
@@ -103,7 +104,10 @@ static void pages_check_home(InstanceCheck *inst, const char *path)
                 is_bound = is_bound || pages_is_in(path, at[1]);
         bus_free_strings(binds);
         if (!is_bound)
-                instance_finding(inst, FINDING_HOME_READ_ONLY, path, NULL,
+                instance_finding(inst, FINDING_HOME_READ_ONLY, path,
+                                 access_ask_fixed(path, &access) == 0 && access.error == 0
+                                         ? NULL
+                                         : "If they must write to it, move it to /home/{name}.",
                                  "the home of user %s is this folder, and not %s", inst->name,
                                  home);
 }

@@ -165,6 +165,12 @@ ROW(DROP_IN_IGNORED, "drop-in-ignored", WARNING,
 ROW(DROP_IN_UNUSED, "drop-in-unused", WARNING, "The settings in this folder have no effect.",
     "Rename the folder after the intended unit, for example bellhop@NAME.service.d, then run "
     "'systemctl daemon-reload'.")
+ROW(BIND_PATH_REPLACEABLE, "bind-path-replaceable", WARNING,
+    "At each start of the instance, systemd follows links on this path as root. With a link, users "
+    "who can change a folder on the path can put any folder into the sandbox, or in place of "
+    "bellhop's own files there.",
+    "In BindPaths= and BindReadOnlyPaths=, name only folders in folders that only root can change, "
+    "with 'systemctl edit bellhop@{name}.service', then run '" RESTART "'.")
 ROW(UNIT_NOT_RELOADED, "unit-not-reloaded", WARNING, "Changes of the files are not in force.",
     "systemctl daemon-reload")
 ROW(ADDRESS_MISSING, "address-missing", WARNING,
