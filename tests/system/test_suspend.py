@@ -114,6 +114,7 @@ def test_shown(box):
     rates = ctl_json(box, "top", "--count=1")["rates"]
     assert {"suspended"} == {rate["state"] for rate in rates if rate["instance"] == "carol"}
     status_of(box, f"http://{HOST}/")
+    box.run("journalctl", "--sync")
     assert "suspended: carol.example from" in ctl(box, "status", "carol")
     route = box.try_run("bellhopctl", "route", HOST).stdout
     assert "suspended" in route and "hand-off" in route
