@@ -11,8 +11,8 @@ SNIPPET = f"{SITES}/app.conf"
 APPLY = f"bellhopctl apply; {RELOAD_SITE}"
 SOCKET = "/home/carol/app.sock"
 WWW = "www.carol.example"
-LISTEN = ("import socket, sys, time; family, where = eval(sys.argv[1]); s = socket.socket(family); s.bind(where); "
-          "s.listen(); print('listens', flush=True); time.sleep(1000)")
+LISTEN = ("import os, socket, sys, time; family, where = eval(sys.argv[1]); s = socket.socket(family); s.bind(where); s.listen(); "
+          "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', os.environ['NOTIFY_SOCKET']); time.sleep(1000)")
 
 
 def status(box, page=""):
@@ -27,9 +27,8 @@ def listen_fixture(box):
     def listen(family, where):
         unit = f"app-{len(units)}"
         units.append(unit)
-        box.run("systemd-run", "--quiet", f"--unit={unit}", "--uid=carol", "/usr/bin/python3", "-c", LISTEN,
+        box.run("systemd-run", "--quiet", "--service-type=notify", f"--unit={unit}", "--uid=carol", "/usr/bin/python3", "-c", LISTEN,
                 f"(socket.{family}, {where!r})")
-        box.wait_for("it listens", lambda: "listens" in box.journal("-u", unit))
         return unit
 
     yield listen
