@@ -340,6 +340,8 @@ static int request_begins(request_rec *request)
         const char *target = request->parsed_uri.hostname;
 
         sigmask_change(SIG_BLOCK);
+        if (handoff && admit_has_one_request(config, own_instance, handoff))
+                conn->keepalive = AP_CONN_CLOSE;
         if (!handoff || (mod_admits(request->hostname, handoff) && mod_admits(target, handoff)))
                 return config->instances[own_instance].is_suspended
                                ? HTTP_SERVICE_UNAVAILABLE

@@ -30,6 +30,13 @@ bool admit_host(const Config *config, uint32_t own, const char *name,
 }
 
 const char *admit_canonical(const Config *config, uint32_t own, const char *name, const char *path)
+bool admit_has_one_request(const Config *config, uint32_t own,
+                           const struct bellhop_handoff *handoff)
+{
+        return handoff->protocol == BELLHOP_PROTOCOL_HTTP &&
+               config->instances[own].http != HTTP_SERVE;
+}
+
 {
         const char *canonical = config->instances[own].canonical;
         HostMapMatch match;

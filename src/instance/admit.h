@@ -12,6 +12,11 @@
 bool admit_host(const Config *config, uint32_t own, const char *name,
                 const struct bellhop_handoff *handoff);
 
+/* Returns whether the connection must end after its first request. Over plain HTTP, the router has
+ * applied Http= only to that request. */
+bool admit_has_one_request(const Config *config, uint32_t own,
+                           const struct bellhop_handoff *handoff);
+
 /* Returns the host of Canonical=, to which the request must be redirected, or NULL if it must not
  * be redirected. A request is redirected if name is another host of the instance (but not if name
  * only matches a wildcard), and path is not the path of an ACME challenge. path may include a

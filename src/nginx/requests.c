@@ -150,6 +150,8 @@ static ngx_int_t requests_begin(ngx_http_request_t *request)
         if (!handoff)
                 return NGX_DECLINED;
         config = inbox_config(&own);
+        if (admit_has_one_request(config, own, handoff))
+                request->keepalive = 0;
         /* A host that does not fit into the array is too long for any instance, and is refused
          * below. */
         (void)snprintf(host, sizeof(host), "%.*s", (int)server->len, server->data);

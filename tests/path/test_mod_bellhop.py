@@ -301,6 +301,24 @@ def test_no_host_is_fine(instance):
             assert b" 200 " in file.readline()
 
 
+@pytest.mark.parametrize("policy", ["redirect", "refuse"])
+def test_policy_for_plain_http_is_for_each_request(mpm, policy):
+    """The router sees only the first one, which is about a challenge."""
+    requests = b"".join(b"GET %s HTTP/1.1\r\nHost: alice.example\r\n\r\n" % path for path in (b"/.well-known/acme-challenge/x", b"/"))
+    with Instance(mpm, settings=f"Host=alice.example\nIdleSec=0\nHttp={policy}") as instance:
+        instance.start()
+        with instance.connect() as connection, connection.makefile("rb") as file:
+            connection.sendall(requests)
+            status, headers, _ = read_response(file)
+            assert (status, headers["connection"], file.read()) == (404, "close", b"")
+        assert instance.curl("https:/", "-o", "/dev/null", "-w", "%{num_connects}", "https://alice.example:{t}/".format(
+            t=instance.router.tls_port))[1].endswith("0")
+        instance.router.reason = handoff.REASON_ADDRESS
+        with instance.connect() as connection, connection.makefile("rb") as file:
+            connection.sendall(requests)
+            assert [read_response(file)[0] for _ in range(2)] == [404, 200]
+
+
 def test_sni_of_ours_host_of_another(instance):
     status, text = instance.curl("https:/", "--http1.1", "-H", "Host: bob.example", "-w", "%{http_code}")
     assert status == 0 and text.endswith("421")

@@ -27,6 +27,7 @@ SAME = """
     test_get
     test_keep_alive
     test_no_handoff_is_lost_by_stop_and_start
+    test_policy_for_plain_http_is_for_each_request
     test_queued_handoffs_are_served_by_the_next_start
     test_refusals_are_logged_at_a_limited_rate
     test_reload_leaves_new_connections_alone
