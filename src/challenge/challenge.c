@@ -38,6 +38,17 @@ static bool challenge_is_base64url(Span text)
         return text.size > 0;
 }
 
+bool challenge_take_path(Span *path)
+{
+        Span rest = *path, taken;
+
+        if (!span_take(&rest, strlen(CHALLENGE_PATH), &taken) ||
+            !span_equals(taken, CHALLENGE_PATH))
+                return false;
+        *path = rest;
+        return true;
+}
+
 bool challenge_token_is_valid(Span token)
 {
         return token.size <= CHALLENGE_TOKEN_MAX && challenge_is_base64url(token);

@@ -26,9 +26,17 @@ typedef enum ChallengeType {
 /* The names of the types in the RFCs; the index is a ChallengeType minus 1. */
 extern const char *const challenge_names[CHALLENGE_TYPES];
 
+/* An authority requests this path, followed by a token, over plain HTTP to test whether the
+ * requester of a certificate controls the host (http-01, RFC 8555 section 8.3). */
+#define CHALLENGE_PATH "/.well-known/acme-challenge/"
+
 #define CHALLENGE_TOKEN_MAX   128
 #define CHALLENGE_ANSWER_MAX  512
 #define CHALLENGE_DIGEST_SIZE 32
+
+/* Removes CHALLENGE_PATH from the front of a path. Returns false, and removes nothing, if the path
+ * does not begin with it. Pure. */
+bool challenge_take_path(Span *path);
 
 /* Whether the token consists of 1 to CHALLENGE_TOKEN_MAX characters of base64url (RFC 8555 section
  * 8.3). Pure. */

@@ -5,10 +5,6 @@
 #include "decide/decide.h"
 #include "util/cleanup.h"
 
-/* An authority requests this path over plain HTTP to test whether the requester of a certificate
- * controls the host (http-01, RFC 8555 section 8.3). */
-#define ACME_CHALLENGE "/.well-known/acme-challenge/"
-
 /* The room in a redirect for everything except the path. */
 #define REDIRECT_OVERHEAD 512
 
@@ -40,17 +36,6 @@ bool decide_address(const Config *config, const Address *local, Decision *ret)
         return true;
 }
 
-static bool decide_takes_challenge(Span *path)
-{
-        Span rest = *path, taken;
-
-        if (!span_take(&rest, strlen(ACME_CHALLENGE), &taken) ||
-            !span_equals(taken, ACME_CHALLENGE))
-                return false;
-        *path = rest;
-        return true;
-}
-
 /* Notes whether the client may be an authority that checks a challenge. A path with a query or with
  * escapes has no valid token. */
 static void decide_challenge(const Config *config, const Question *question, Decision *ret)
@@ -64,14 +49,14 @@ static void decide_challenge(const Config *config, const Question *question, Dec
                 ret->challenge = question->offers_acme ? CHALLENGE_TLS : CHALLENGE_NONE;
         } else if ((span_equals(question->method, "GET") ||
                     span_equals(question->method, "HEAD")) &&
-                   decide_takes_challenge(&token) && challenge_token_is_valid(token)) {
+                   challenge_take_path(&token) && challenge_token_is_valid(token)) {
                 ret->challenge = CHALLENGE_HTTP;
                 ret->token = token;
         }
 }
 
 /* Decides whether the router itself answers a request over plain HTTP, with a redirect or a
- * refusal. */
+ * refusal. Challenges go to the instance, where the customer's own ACME client can answer them. */
 static void decide_http(const Config *config, Span path, Decision *ret)
 {
         const Instance *instance = &config->instances[ret->instance];
@@ -80,6 +65,8 @@ static void decide_http(const Config *config, Span path, Decision *ret)
                 decide_refuse(REFUSE_SUSPENDED, ret);
                 return;
         }
+        if (challenge_take_path(&path))
+                return;
         switch (instance->http) {
         case HTTP_SERVE:
                 return;
@@ -87,8 +74,6 @@ static void decide_http(const Config *config, Span path, Decision *ret)
                 decide_refuse(REFUSE_PLAIN_HTTP, ret);
                 return;
         case HTTP_REDIRECT:
-                if (decide_takes_challenge(&path))
-                        return;
                 if (path.size > DECIDE_REDIRECT_MAX - REDIRECT_OVERHEAD)
                         decide_refuse(REFUSE_TOO_LARGE, ret);
                 else

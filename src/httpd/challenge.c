@@ -15,9 +15,9 @@
 #include <http_core.h>
 #include <http_request.h>
 
+#include "challenge/challenge.h"
 #include "httpd/challenge.h"
 #include "httpd/php-source.h"
-#include "instance/admit.h"
 
 #define NOTE "bellhop-challenge"
 
@@ -30,9 +30,9 @@ static int challenge_translate(request_rec *request)
         apr_finfo_t info;
 
         if (request->method_number != M_GET || request->proxyreq || !request->uri ||
-            strncmp(request->uri, CHALLENGES, strlen(CHALLENGES)) != 0)
+            strncmp(request->uri, CHALLENGE_PATH, strlen(CHALLENGE_PATH)) != 0)
                 return DECLINED;
-        token = request->uri + strlen(CHALLENGES);
+        token = request->uri + strlen(CHALLENGE_PATH);
         if (token[strspn(token, TOKEN)])
                 return DECLINED;
         if (ap_core_translate(request) == OK &&

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "challenge/challenge.h"
 #include "instance/admit.h"
 
 /* Returns whether this instance answers requests for hosts without a route. The default instance
@@ -29,7 +30,6 @@ bool admit_host(const Config *config, uint32_t own, const char *name,
                                          : match.instance == own;
 }
 
-const char *admit_canonical(const Config *config, uint32_t own, const char *name, const char *path)
 bool admit_has_one_request(const Config *config, uint32_t own,
                            const struct bellhop_handoff *handoff)
 {
@@ -37,12 +37,14 @@ bool admit_has_one_request(const Config *config, uint32_t own,
                config->instances[own].http != HTTP_SERVE;
 }
 
+const char *admit_canonical(const Config *config, uint32_t own, const char *name, const char *path)
 {
         const char *canonical = config->instances[own].canonical;
+        Span rest = span_from_string(path);
         HostMapMatch match;
         Hostname host;
 
-        if (!canonical || path[0] != '/' || strncmp(path, CHALLENGES, strlen(CHALLENGES)) == 0 ||
+        if (!canonical || path[0] != '/' || challenge_take_path(&rest) ||
             hostname_parse(span_from_string(name), &host) != HOSTNAME_OK ||
             strcmp(host.name, canonical) == 0)
                 return NULL;

@@ -22,6 +22,3 @@ bool admit_has_one_request(const Config *config, uint32_t own,
  * only matches a wildcard), and path is not the path of an ACME challenge. path may include a
  * query. */
 const char *admit_canonical(const Config *config, uint32_t own, const char *name, const char *path);
-
-/* The path of ACME challenges: RFC 8555 section 8.3. */
-#define CHALLENGES "/.well-known/acme-challenge/"

@@ -172,8 +172,8 @@ def test_which_certificate_is_in_use(step):
 
 
 @pytest.mark.usefixtures("hook")
-@pytest.mark.parametrize("policy, status", [("serve", "200"), ("redirect", "200"), ("refuse", "403")])
-def test_challenge_reaches_a_sleeping_site(box, policy, status):
+@pytest.mark.parametrize("policy", ["serve", "redirect", "refuse"])
+def test_challenge_reaches_a_sleeping_site(box, policy):
     box.shell(f"""
         mkdir -p /var/lib/acme/.well-known/acme-challenge
         echo token >/var/lib/acme/.well-known/acme-challenge/x
@@ -182,7 +182,7 @@ def test_challenge_reaches_a_sleeping_site(box, policy, status):
         bellhopctl apply
         systemctl stop bellhop@alice.service
     """)
-    assert status_of(box, f"http://{ALICE}/.well-known/acme-challenge/x") == status
+    assert status_of(box, f"http://{ALICE}/.well-known/acme-challenge/x") == "200"
     box.shell("mv /root/alice.conf /etc/bellhop/instances/; rm -r /var/lib/acme/.well-known; bellhopctl apply")
 
 

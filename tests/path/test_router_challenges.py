@@ -180,12 +180,15 @@ def test_by_address():
             router.deliver(A, data, client)
 
 
-def test_redirect_and_refusal_as_before():
-    with Pending({A: f"{ALICE}Http=redirect"}) as router:
-        router.expect(A, ask_for("other"))
-        assert router.ask(http("alice.example", PATH[:-1])).startswith(b"HTTP/1.1 301 ")
-    with Pending({A: f"{ALICE}Http=refuse"}) as router:
-        assert parse_reply(router.ask(ask_for("other")))[0] == 403
+@pytest.mark.parametrize("policy, status", [("redirect", 301), ("refuse", 403)])
+def test_other_tokens_reach_the_instance_and_other_paths_do_not(policy, status):
+    with Pending({A: f"{ALICE}Http={policy}"}) as router:
+        for data in (ask_for("other"), ask_for(""), ask_for("a/b?c"), ask_for(method="POST"), ask_for(host="a.shop.example")):
+            router.expect(A, data)
+        for path in ("/", PATH[:-1], PATH[:-1] + "?", PATH.upper() + "other", "/x" + PATH + "other", "/" + PATH + "other",
+                     "/.well-known/acme%2dchallenge/other"):
+            assert router.ask(http("alice.example", path)).startswith(b"HTTP/1.1 %d " % status), path
+        assert router.instances[A].is_empty()
 
 
 def test_suspended():

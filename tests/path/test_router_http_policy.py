@@ -47,8 +47,9 @@ def test_redirect(line, host, status, location):
         assert (counts.refused, counts.redirected) == (0, 1)
 
 
-def test_challenge_and_tls_reach_the_instance():
-    with Router({A: ALICE + "redirect"}) as router:
+@pytest.mark.parametrize("policy", ["redirect", "refuse"])
+def test_challenge_and_tls_reach_the_instance(policy):
+    with Router({A: ALICE + policy}) as router:
         for data in (request(f"GET {CHALLENGE}token"), hello("alice.example")):
             router.expect(A, data)
 

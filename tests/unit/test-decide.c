@@ -77,7 +77,10 @@ static const Case cases[] = {
         { ROUTE_NONE, HTTP, "bob.example", 1, "", REDIRECTED, "bob.example" },
         { ROUTE_NONE, HTTP, "bob.example", 1, CHALLENGE, ROUTED(BOB, HOST), "bob.example" },
         { ROUTE_NONE, TLS, "carol.example", 0, "", ROUTED(CAROL, SERVER_NAME), "carol.example" },
-        { ROUTE_NONE, HTTP, "carol.example", 1, CHALLENGE, DECISION_REFUSE, REFUSE_PLAIN_HTTP,
+        { ROUTE_NONE, HTTP, "carol.example", 1, "/", DECISION_REFUSE, REFUSE_PLAIN_HTTP, CAROL,
+          BELLHOP_REASON_HOST, "carol.example" },
+        { ROUTE_NONE, HTTP, "carol.example", 1, CHALLENGE, ROUTED(CAROL, HOST), "carol.example" },
+        { ROUTE_NONE, HTTP, "carol.example", 1, "/x" CHALLENGE, DECISION_REFUSE, REFUSE_PLAIN_HTTP,
           CAROL, BELLHOP_REASON_HOST, "carol.example" },
         { CAROL, HTTP, "nobody.test", 1, "/", DECISION_REFUSE, REFUSE_PLAIN_HTTP, CAROL,
           BELLHOP_REASON_DEFAULT, "nobody.test" },
@@ -227,9 +230,7 @@ static void test_challenges(void **state)
                     (decision.token.size > 0 && !span_equals(decision.token, questions[i].token)))
                         fail_msg("question %zu: %d '%.*s'", i, (int)decision.challenge,
                                  (int)decision.token.size, (const char *)decision.token.data);
-                if (questions[i].challenge == CHALLENGE_HTTP)
-                        assert_int_equal(decision.refuse, REFUSE_PLAIN_HTTP);
-                if (questions[i].challenge == CHALLENGE_TLS)
+                if (questions[i].challenge != CHALLENGE_NONE)
                         assert_int_equal(decision.kind, DECISION_ROUTE);
         }
         memset(longest, 'x', sizeof(longest));
