@@ -2,8 +2,8 @@
 /* A client chooses the host and the token in the path of the file that these functions open. The
  * callers make sure that neither contains '/' or "..", and the functions follow no symbolic links.
  * (openat2(2) would be simpler, but RestrictSUIDSGID= of the router's unit forbids it.) The
- * functions also check the content of a file, so that the router can send nothing except answers to
- * challenges. */
+ * functions also check the content of a file, so that router and instances can send nothing except
+ * answers to challenges. */
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -38,20 +38,28 @@ static bool challenge_is_base64url(Span text)
         return text.size > 0;
 }
 
-bool challenge_take_path(Span *path)
-{
-        Span rest = *path, taken;
-
-        if (!span_take(&rest, strlen(CHALLENGE_PATH), &taken) ||
-            !span_equals(taken, CHALLENGE_PATH))
-                return false;
-        *path = rest;
-        return true;
-}
-
-bool challenge_token_is_valid(Span token)
+static bool challenge_token_is_valid(Span token)
 {
         return token.size <= CHALLENGE_TOKEN_MAX && challenge_is_base64url(token);
+}
+
+bool challenge_is_path(Span path)
+{
+        Span taken;
+
+        return span_take(&path, strlen(CHALLENGE_PATH), &taken) &&
+               span_equals(taken, CHALLENGE_PATH);
+}
+
+bool challenge_find_token(Span path, Span *ret)
+{
+        Span taken;
+
+        if (!challenge_is_path(path) || !span_take(&path, strlen(CHALLENGE_PATH), &taken) ||
+            !challenge_token_is_valid(path))
+                return false;
+        *ret = path;
+        return true;
 }
 
 /* Opens a folder or file below dir. names: the parts of its path below dir, and then NULL. */
@@ -105,20 +113,45 @@ bool challenge_is_any_pending(const char *dir)
         return false;
 }
 
+/* Returns the size of the text if it is an answer for the token, or else 0. */
+static size_t challenge_check_answer(Span token, Span text)
+{
+        Span rest = text, taken;
+
+        return span_take_until(&rest, '.', &taken) && taken.size == token.size &&
+                               memcmp(taken.data, token.data, token.size) == 0 &&
+                               challenge_is_base64url(rest)
+                       ? text.size
+                       : 0;
+}
+
 size_t challenge_read_answer(const char *dir, const char *host, Span token,
                              char ret[static CHALLENGE_ANSWER_MAX])
 {
         char name[CHALLENGE_TOKEN_MAX + 1] = "";
         const char *const names[] = { challenge_names[CHALLENGE_HTTP - 1], host, name, NULL };
-        Span rest = { .data = (const uint8_t *)ret }, taken;
+        size_t size;
 
         assert(challenge_token_is_valid(token));
         memcpy(name, token.data, token.size);
-        rest.size = challenge_read(dir, names, ret, CHALLENGE_ANSWER_MAX);
-        if (!span_take_until(&rest, '.', &taken) || taken.size != token.size ||
-            memcmp(taken.data, token.data, token.size) != 0 || !challenge_is_base64url(rest))
-                return 0;
-        return taken.size + 1 + rest.size;
+        size = challenge_read(dir, names, ret, CHALLENGE_ANSWER_MAX);
+        return challenge_check_answer(token, (Span){ (const uint8_t *)ret, size });
+}
+
+size_t challenge_read_site_answer(const char *root, Span token,
+                                  char ret[static CHALLENGE_ANSWER_MAX])
+{
+        char name[CHALLENGE_TOKEN_MAX + 1] = "";
+        const char *const names[] = { ".well-known", "acme-challenge", name, NULL };
+        size_t size;
+
+        assert(challenge_token_is_valid(token));
+        memcpy(name, token.data, token.size);
+        size = challenge_read(root, names, ret, CHALLENGE_ANSWER_MAX);
+        while (size > 0 && (span_is_blank((uint8_t)ret[size - 1]) || ret[size - 1] == '\n' ||
+                            ret[size - 1] == '\r'))
+                size--;
+        return challenge_check_answer(token, (Span){ (const uint8_t *)ret, size });
 }
 
 bool challenge_read_digest(const char *dir, const char *host,
@@ -150,7 +183,7 @@ size_t challenge_reply(Span method, Span answer, char ret[static CHALLENGE_REPLY
 {
         const int n = snprintf(ret, CHALLENGE_REPLY_MAX,
                                "HTTP/1.1 200 OK\r\n"
-                               "Content-Type: application/octet-stream\r\n"
+                               "Content-Type: " CHALLENGE_MEDIA_TYPE "\r\n"
                                "Content-Length: %zu\r\n"
                                "Cache-Control: no-store\r\n"
                                "Connection: close\r\n"

@@ -3,7 +3,8 @@
  * Finds pending challenges of certificate authorities (RFC 8555 section 8) in files that
  * bellhop-acme writes: DIR/http-01/HOST/TOKEN contains the answer that is sent over HTTP.
  * DIR/tls-alpn-01/HOST contains the digest for the certificate with which bellhop-acme-tls answers
- * over TLS. A challenge is pending while its file exists.
+ * over TLS. A challenge is pending while its file exists. Also finds the answers of a customer's
+ * own ACME client.
  */
 #pragma once
 
@@ -34,13 +35,13 @@ extern const char *const challenge_names[CHALLENGE_TYPES];
 #define CHALLENGE_ANSWER_MAX  512
 #define CHALLENGE_DIGEST_SIZE 32
 
-/* Removes CHALLENGE_PATH from the front of a path. Returns false, and removes nothing, if the path
- * does not begin with it. Pure. */
-bool challenge_take_path(Span *path);
+/* Whether the path begins with CHALLENGE_PATH. Pure. */
+bool challenge_is_path(Span path);
 
-/* Whether the token consists of 1 to CHALLENGE_TOKEN_MAX characters of base64url (RFC 8555 section
- * 8.3). Pure. */
-bool challenge_token_is_valid(Span token);
+/* Finds the token in the path of a request for an http-01 challenge. A valid token consists of 1 to
+ * CHALLENGE_TOKEN_MAX characters of base64url (RFC 8555 section 8.3). Returns false, and does not
+ * set *ret, if the path is another one, or if the token is not valid. Pure. */
+bool challenge_find_token(Span path, Span *ret);
 
 /* Whether a challenge may be pending: the folder of at least one type is not empty. */
 bool challenge_is_any_pending(const char *dir);
@@ -51,9 +52,17 @@ bool challenge_is_any_pending(const char *dir);
 size_t challenge_read_answer(const char *dir, const char *host, Span token,
                              char ret[static CHALLENGE_ANSWER_MAX]);
 
+/* Does the same for an answer that the customer's own ACME client has written: the file
+ * ROOT/.well-known/acme-challenge/TOKEN. The file may end with blanks and line ends. */
+size_t challenge_read_site_answer(const char *root, Span token,
+                                  char ret[static CHALLENGE_ANSWER_MAX]);
+
 /* Reads the digest for a host. False: no such challenge is pending. Never waits. */
 bool challenge_read_digest(const char *dir, const char *host,
                            uint8_t ret[static CHALLENGE_DIGEST_SIZE]);
+
+/* The media type of an answer. */
+#define CHALLENGE_MEDIA_TYPE "application/octet-stream"
 
 #define CHALLENGE_REPLY_MAX (256 + CHALLENGE_ANSWER_MAX)
 

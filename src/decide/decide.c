@@ -41,7 +41,7 @@ bool decide_address(const Config *config, const Address *local, Decision *ret)
 static void decide_challenge(const Config *config, const Question *question, Decision *ret)
 {
         const Instance *instance = &config->instances[ret->instance];
-        Span token = question->path;
+        Span token;
 
         if (instance->tls != TLS_ACME || instance->is_suspended)
                 return;
@@ -49,7 +49,7 @@ static void decide_challenge(const Config *config, const Question *question, Dec
                 ret->challenge = question->offers_acme ? CHALLENGE_TLS : CHALLENGE_NONE;
         } else if ((span_equals(question->method, "GET") ||
                     span_equals(question->method, "HEAD")) &&
-                   challenge_take_path(&token) && challenge_token_is_valid(token)) {
+                   challenge_find_token(question->path, &token)) {
                 ret->challenge = CHALLENGE_HTTP;
                 ret->token = token;
         }
@@ -65,7 +65,7 @@ static void decide_http(const Config *config, Span path, Decision *ret)
                 decide_refuse(REFUSE_SUSPENDED, ret);
                 return;
         }
-        if (challenge_take_path(&path))
+        if (challenge_is_path(path))
                 return;
         switch (instance->http) {
         case HTTP_SERVE:

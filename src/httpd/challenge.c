@@ -1,61 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * certbot and other ACME clients put the answer to a challenge into the document root. If a site
- * passes all requests to another server (ProxyPass "/", RewriteRule with [P]) or redirects them,
- * the authority would not find that file, and the certificate would expire. So this module makes
- * Apache serve existing files in .well-known/acme-challenge, even if directives map this path
- * elsewhere. Access rules still apply, and PHP files are run as usual.
+ * This runs before all rules of the site: redirects, ProxyPass, access rules and .htaccess files.
+ * So no mistake in these rules makes a renewal fail. This is no way around the rules, because
+ * challenge_read_site_answer() reads nothing except answers to challenges.
  */
-#include <string.h>
-
 #include <httpd.h>
 
-#include <apr_file_info.h>
 #include <http_config.h>
 #include <http_core.h>
+#include <http_protocol.h>
 #include <http_request.h>
 
 #include "challenge/challenge.h"
 #include "httpd/challenge.h"
-#include "httpd/php-source.h"
 
-#define NOTE "bellhop-challenge"
-
-/* The characters of a challenge's token, which is the name of the file (RFC 8555 section 8.3). */
-#define TOKEN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
-static int challenge_translate(request_rec *request)
+static int challenge_handle(request_rec *request, int unused)
 {
-        const char *token;
-        apr_finfo_t info;
+        char answer[CHALLENGE_ANSWER_MAX];
+        size_t size;
+        Span token;
 
-        if (request->method_number != M_GET || request->proxyreq || !request->uri ||
-            strncmp(request->uri, CHALLENGE_PATH, strlen(CHALLENGE_PATH)) != 0)
+        if (request->method_number != M_GET || request->proxyreq || !ap_is_initial_req(request) ||
+            !challenge_find_token(span_from_string(request->uri), &token))
                 return DECLINED;
-        token = request->uri + strlen(CHALLENGE_PATH);
-        if (token[strspn(token, TOKEN)])
+        size = challenge_read_site_answer(ap_document_root(request), token, answer);
+        if (size == 0)
                 return DECLINED;
-        if (ap_core_translate(request) == OK &&
-            apr_stat(&info, request->filename, APR_FINFO_TYPE, request->pool) == APR_SUCCESS &&
-            info.filetype == APR_REG) {
-                apr_table_setn(request->notes, NOTE, "");
-                return OK;
-        }
-        request->filename = request->canonical_filename = NULL;
-        return DECLINED;
-}
-
-/* Replaces a handler that directives have set for the request, for example SetHandler "proxy:..."
- * in a <Location>. */
-static int challenge_handle(request_rec *request)
-{
-        if (apr_table_get(request->notes, NOTE) && !php_source_is_chosen(request))
-                request->handler = "default-handler";
-        return DECLINED;
+        ap_set_content_type(request, CHALLENGE_MEDIA_TYPE);
+        ap_set_content_length(request, (apr_off_t)size);
+        (void)ap_rwrite(answer, (int)size, request);
+        return OK;
 }
 
 void challenge_register_hooks(void)
 {
-        ap_hook_translate_name(challenge_translate, NULL, NULL, APR_HOOK_REALLY_FIRST);
-        ap_hook_handler(challenge_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
+        ap_hook_quick_handler(challenge_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Serves the answers to ACME challenges, which are files below the document root. */
+/* Answers challenges of certificate authorities that the customer's own ACME client has prepared in
+ * the document root. */
 #pragma once
 
 void challenge_register_hooks(void);

@@ -130,11 +130,6 @@ static int php_source_hide_text(request_rec *request)
         return DECLINED;
 }
 
-bool php_source_is_chosen(const request_rec *request)
-{
-        return php_handler && request->handler == php_handler;
-}
-
 void php_source_register_hooks(void)
 {
         ap_hook_fixups(php_source_hide_text, NULL, NULL, APR_HOOK_REALLY_LAST);

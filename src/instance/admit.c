@@ -40,11 +40,10 @@ bool admit_has_one_request(const Config *config, uint32_t own,
 const char *admit_canonical(const Config *config, uint32_t own, const char *name, const char *path)
 {
         const char *canonical = config->instances[own].canonical;
-        Span rest = span_from_string(path);
         HostMapMatch match;
         Hostname host;
 
-        if (!canonical || path[0] != '/' || challenge_take_path(&rest) ||
+        if (!canonical || path[0] != '/' || challenge_is_path(span_from_string(path)) ||
             hostname_parse(span_from_string(name), &host) != HOSTNAME_OK ||
             strcmp(host.name, canonical) == 0)
                 return NULL;

@@ -111,7 +111,6 @@ static void nginx_write_server(FILE *out, const Context *context, const Site *si
                  * are included first. */
                 fprintf(out, "        include %s/sites/%s/*.conf;\n", dir, context->instance);
                 fprintf(out, "        include %s/sites/%s/*.nginx;\n", dir, context->instance);
-                fprintf(out, "        include %s/nginx/server.conf;\n", dir);
                 fprintf(out, "        include %s/nginx/php.conf;\n", dir);
         }
         fprintf(out, "    }\n");

@@ -6,6 +6,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "challenge/challenge.h"
 #include "instance/admit.h"
 #include "instance/file-names.h"
 #include "instance/page.h"
@@ -21,18 +22,49 @@ static const ngx_connection_t *requests_connection(const ngx_http_request_t *req
         return request->stream ? request->stream->connection->connection : request->connection;
 }
 
+/* Answers the request, and ends it. Without the end, nginx would go on to the site. */
+static ngx_int_t requests_answer(ngx_http_request_t *request, ngx_uint_t status, const char *type,
+                                 ngx_str_t text)
+{
+        ngx_http_complex_value_t value = { .value = text };
+        ngx_str_t media_type = { strlen(type), (u_char *)type };
+
+        ngx_http_finalize_request(request,
+                                  ngx_http_send_response(request, status, &media_type, &value));
+        return NGX_DONE;
+}
+
 static const char suspended[] = "<!DOCTYPE html><html lang=en><title>Suspended</title>"
                                 "<h1>This website is suspended</h1></html>";
 
 /* Answers with the same text as an Apache instance. */
 static ngx_int_t requests_suspend(ngx_http_request_t *request)
 {
-        ngx_http_complex_value_t text = {
-                .value = { sizeof(suspended) - 1, (u_char *)suspended },
-        };
-        static ngx_str_t type = ngx_string("text/html");
+        return requests_answer(request, NGX_HTTP_SERVICE_UNAVAILABLE, "text/html",
+                               (ngx_str_t){ sizeof(suspended) - 1, (u_char *)suspended });
+}
 
-        return ngx_http_send_response(request, NGX_HTTP_SERVICE_UNAVAILABLE, &type, &text);
+/* Answers a challenge of a certificate authority that the customer's own ACME client has prepared
+ * in the document root of the server block. This runs before all rules of the site, as in
+ * src/httpd/challenge.c. */
+static ngx_int_t requests_challenge(ngx_http_request_t *request)
+{
+        Span rest = { request->unparsed_uri.data, request->unparsed_uri.len };
+        Span path = rest, token;
+        ngx_str_t answer, file;
+        size_t root;
+
+        (void)span_take_until(&rest, '?', &path);
+        if (!(request->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) ||
+            !challenge_find_token(path, &token))
+                return NGX_DECLINED;
+        answer.data = ngx_pnalloc(request->pool, CHALLENGE_ANSWER_MAX);
+        if (!answer.data || !ngx_http_map_uri_to_path(request, &file, &root, 0))
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        file.data[root] = 0;
+        answer.len = challenge_read_site_answer((char *)file.data, token, (char *)answer.data);
+        return answer.len > 0 ? requests_answer(request, NGX_HTTP_OK, CHALLENGE_MEDIA_TYPE, answer)
+                              : NGX_DECLINED;
 }
 
 /* Refuses a request. The client gets nginx's own text, and not a page that the customer has set
@@ -170,7 +202,7 @@ static ngx_int_t requests_begin(ngx_http_request_t *request)
                 return requests_suspend(request);
         requests_set_host(request);
         canonical = requests_canonical(request, config, own, host);
-        return canonical ? requests_redirect(request, canonical) : NGX_DECLINED;
+        return canonical ? requests_redirect(request, canonical) : requests_challenge(request);
 }
 
 static ngx_int_t requests_guard(ngx_http_request_t *request, bool are_programs_sent)

@@ -296,8 +296,7 @@ class Instance:
                           flags=re.MULTILINE)
         self.path("config/nginx/instance.conf", text=text)
         shutil.copy(f"{BUILD}/nginx-http.conf", self.path("config/nginx/http.conf"))
-        for name in ("server.conf", "php.conf"):
-            shutil.copy(f"{ROOT}/conf/nginx/{name}", self.path("config/nginx"))
+        shutil.copy(f"{ROOT}/conf/nginx/php.conf", self.path("config/nginx"))
 
     def path(self, *parts, text=None, mode=0o644):
         name = os.path.join(self.folder, *parts)

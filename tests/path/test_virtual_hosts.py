@@ -301,47 +301,7 @@ def test_mistakes_in_canonical(value, says):
         assert done.returncode == 1 and says in done.stderr and ":4:" in done.stderr, done.stderr
 
 
-# --- challenges, and modules that look for listeners ---
-
-
-@pytest.mark.parametrize("lines", [
-    'ProxyPass "/" "http://127.0.0.1:9/"', '<VirtualHost *>\nServerName alice.example\nProxyPass / http://127.0.0.1:9/\n</VirtualHost>',
-    '<Location "/">\nProxyPass http://127.0.0.1:9/\n</Location>', '<Location "/">\nSetHandler "proxy:http://127.0.0.1:9/"\n</Location>',
-    'ProxyPassMatch "^/(.*)$" "http://127.0.0.1:9/$1"', "Redirect / https://alice.example/x/",
-    vhost("*", "alice.example", "RewriteEngine On\nRewriteRule ^/(.*) http://127.0.0.1:9/$1 [P]"), "AliasMatch .* /nonexistent"],
-    ids=["server", "virtual host", "location", "handler", "match", "redirect", "rewrite", "alias"])
-def test_challenge_is_served_whatever_leads_elsewhere(lines):
-    with make(lines) as instance:
-        os.makedirs(instance.path("www/.well-known/acme-challenge/folder"))
-        instance.path("www/.well-known/acme-challenge/token", text="token\n")
-        instance.start()
-        assert instance.curl("/.well-known/acme-challenge/token?x") == (0, "token\n")
-        # A request without a file there is treated like all others.
-        others = [instance.curl(path, *CODE)[1] for path in (
-            "/", "/.well-known/acme-challenge/none", "/.well-known/acme-challenge/folder")]
-        assert "200" not in "".join(other[:3] for other in others), others
-        assert instance.curl("/.well-known/acme-challenge/token", *CODE, "-X", "POST")[1][:3] != "200"
-
-
-def test_challenge_is_no_way_to_the_source_of_php():
-    with make('ProxyPass "/" "http://127.0.0.1:9/"') as instance:
-        os.makedirs(instance.path("www/.well-known/acme-challenge"))
-        for name in ("x.php", "token"):
-            instance.path(f"www/.well-known/acme-challenge/{name}", text="<?php $password = 1;")
-        instance.path("www/.well-known/acme-challenge/.htaccess",
-                      text="<Files token>\nSetHandler application/x-httpd-php\n</Files>\n")
-        instance.start()
-        for name in ("x.php", "token"):
-            assert instance.curl(f"/.well-known/acme-challenge/{name}", *CODE)[1][:3] == "503"
-            assert "password" not in instance.curl(f"/.well-known/acme-challenge/{name}")[1]
-
-
-def test_challenge_keeps_access_rules():
-    with make('<Location "/">\nRequire all denied\n</Location>') as instance:
-        os.makedirs(instance.path("www/.well-known/acme-challenge"))
-        instance.path("www/.well-known/acme-challenge/token", text="token\n")
-        instance.start()
-        assert instance.curl("/.well-known/acme-challenge/token", *CODE)[1][:3] == "403"
+# --- modules that look for listeners ---
 
 
 @pytest.mark.parametrize("mpm", ["event", "worker", "prefork"])

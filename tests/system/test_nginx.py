@@ -72,19 +72,21 @@ def assert_checked(box):
 def test_files(box):
     put(box, **{"index.html": "start", "index.php": "<?php echo 1;", "a/index.php": ECHO, "a/x.txt": "x", "list.cgi": "secret",
                 "x.pl": "secret", ".htaccess": "x", "a/.htpasswd": "x", "a/.user.ini": "x", "b/x.txt": "", "x.phtml": ECHO,
-                ".well-known/acme-challenge/token": "token"})
+                ".well-known/acme-challenge/token": "token.x"})
     # Of the start pages, the same as with Apache.
     assert get(box, "") == (200, "start")
     assert get(box, "a/?b=1") == (200, "/a/index.php||b=1|/a/?b=1")
     assert get(box, "x.phtml/y?z") == (200, "/x.phtml|/y|z|/x.phtml/y?z")
-    assert get(box, ".well-known/acme-challenge/token", scheme="http") == (200, "token")
     assert statuses(box, "a/x.txt", "list.cgi", "x.pl", ".htaccess", "a/.htpasswd", "a/.user.ini", "b/", "none", "none.php") == {
         "a/x.txt": 200, "list.cgi": 403, "x.pl": 403, ".htaccess": 403, "a/.htpasswd": 403, "a/.user.ini": 403, "b/": 403,
         "none": 404, "none.php": 404}
     # Whatever patterns a snippet has.
     use(box, x_conf="location ~ ^/ { expires 1h; }\n")
-    assert statuses(box, ".htaccess", "a/.htpasswd", "a/.user.ini", ".well-known/acme-challenge/token") == {
-        ".htaccess": 403, "a/.htpasswd": 403, "a/.user.ini": 403, ".well-known/acme-challenge/token": 200}
+    assert statuses(box, ".htaccess", "a/.htpasswd", "a/.user.ini") == {".htaccess": 403, "a/.htpasswd": 403, "a/.user.ini": 403}
+    use(box, x_conf="deny all;\n")
+    for scheme in ("http", "https"):
+        assert get(box, ".well-known/acme-challenge/token", scheme=scheme) == (200, "token.x")
+    assert get(box, "")[0] == 403
 
 
 @pytest.mark.usefixtures("site")

@@ -55,22 +55,90 @@ static void test_size_of_an_answer(void **state)
         assert_int_equal(read_token("t", answer), 0);
 }
 
+static bool is_found(const char *path)
+{
+        Span token;
+
+        return challenge_find_token(span_from_string(path), &token);
+}
+
 static void test_token(void **state)
 {
         static const char *const bad[] = { "", ".", "..", "a/b", "a.b", "a%", "a=", "a+", "a b" };
-        char longest[CHALLENGE_TOKEN_MAX + 2] = "";
+        char path[sizeof(CHALLENGE_PATH) + CHALLENGE_TOKEN_MAX + 1] = CHALLENGE_PATH;
+        char *const token = path + strlen(CHALLENGE_PATH);
+        Span found;
 
-        assert_true(challenge_token_is_valid(span_from_string(TOKEN)));
-        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
-                assert_false(challenge_token_is_valid(span_from_string(bad[i])));
-        for (unsigned c = 0; c < 256; c++)
-                assert_int_equal(challenge_token_is_valid((Span){ &(uint8_t){ (uint8_t)c }, 1 }),
-                                 (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                                         (c >= '0' && c <= '9') || c == '-' || c == '_');
-        memset(longest, 'x', CHALLENGE_TOKEN_MAX);
-        assert_true(challenge_token_is_valid(span_from_string(longest)));
-        longest[CHALLENGE_TOKEN_MAX] = 'x';
-        assert_false(challenge_token_is_valid(span_from_string(longest)));
+        assert_true(challenge_find_token(span_from_string(CHALLENGE_PATH TOKEN), &found));
+        assert_true(span_equals(found, TOKEN));
+        assert_false(is_found(TOKEN));
+        assert_false(is_found("/x" CHALLENGE_PATH TOKEN));
+        assert_false(is_found("/.well-known/acme-challenge"));
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                strcpy(token, bad[i]);
+                assert_false(is_found(path));
+        }
+        for (unsigned c = 0; c < 256; c++) {
+                token[0] = (char)c;
+                token[1] = 0;
+                assert_int_equal(is_found(path), (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                                         (c >= '0' && c <= '9') || c == '-' ||
+                                                         c == '_');
+        }
+        memset(token, 'x', CHALLENGE_TOKEN_MAX);
+        token[CHALLENGE_TOKEN_MAX] = 0;
+        assert_true(is_found(path));
+        token[CHALLENGE_TOKEN_MAX] = 'x';
+        token[CHALLENGE_TOKEN_MAX + 1] = 0;
+        assert_false(is_found(path));
+}
+
+/* Only an answer is read, and only from the folder itself. */
+static void test_site_answer(void **state)
+{
+        static const char *const bad[] = { "",     ".",     "t",     "t.",   "t. ",
+                                           "x.y",  "t.y z", "t.<",   "t.y.", "t.y\f",
+                                           " t.y", "\nt.y", "t.\ny", "tt.y" };
+        char answer[CHALLENGE_ANSWER_MAX], path[DIR_MAX * 2], target[DIR_MAX * 2];
+        const Span token = span_from_string("t");
+
+        assert_int_equal(challenge_read_site_answer(dir, token, answer), 0);
+        make_folder(".well-known");
+        make_folder(".well-known/acme-challenge");
+        in_dir(path, ".well-known/acme-challenge/t");
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                put(".well-known/acme-challenge/t", bad[i]);
+                if (challenge_read_site_answer(dir, token, answer) != 0)
+                        fail_msg("'%s'", bad[i]);
+        }
+        put(".well-known/acme-challenge/t", "t.y \r\n\n");
+        assert_int_equal(challenge_read_site_answer(dir, token, answer), 3);
+        assert_memory_equal(answer, "t.y", 3);
+        /* No link, fifo or folder, at any place below the root. */
+        put("target", "t.y");
+        in_dir(target, "target");
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(symlink(target, path), 0);
+        assert_int_equal(challenge_read_site_answer(dir, token, answer), 0);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        assert_int_equal(challenge_read_site_answer(dir, token, answer), 0);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(mkdir(path, 0700), 0);
+        assert_int_equal(challenge_read_site_answer(dir, token, answer), 0);
+        assert_int_equal(rmdir(path), 0);
+        put(".well-known/acme-challenge/t", "t.y");
+        in_dir(path, ".well-known");
+        in_dir(target, "moved");
+        assert_int_equal(rename(path, target), 0);
+        assert_int_equal(symlink(target, path), 0);
+        assert_int_equal(challenge_read_site_answer(dir, token, answer), 0);
+        /* The root itself may be a link. */
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(rename(target, path), 0);
+        in_dir(path, "root");
+        assert_int_equal(symlink(dir, path), 0);
+        assert_int_equal(challenge_read_site_answer(path, token, answer), 3);
 }
 
 static void test_digest(void **state)
@@ -137,6 +205,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_answer, set_up, dir_teardown),
                 cmocka_unit_test_setup_teardown(test_size_of_an_answer, set_up, dir_teardown),
                 cmocka_unit_test(test_token),
+                cmocka_unit_test_setup_teardown(test_site_answer, set_up, dir_teardown),
                 cmocka_unit_test_setup_teardown(test_digest, set_up, dir_teardown),
                 cmocka_unit_test_setup_teardown(test_any, set_up, dir_teardown),
                 cmocka_unit_test(test_reply),
