@@ -172,13 +172,13 @@ def test_which_certificate_is_in_use(step):
 
 
 @pytest.mark.usefixtures("hook")
-@pytest.mark.parametrize("policy", ["serve", "redirect", "refuse"])
-def test_challenge_reaches_a_sleeping_site(box, policy):
+@pytest.mark.parametrize("server, policy", [("apache", "serve"), ("apache", "redirect"), ("apache", "refuse"), ("nginx", "refuse")])
+def test_challenge_reaches_a_sleeping_site(box, server, policy):
     box.shell(f"""
         mkdir -p /var/lib/acme/.well-known/acme-challenge
         echo token >/var/lib/acme/.well-known/acme-challenge/x
         cp -a /etc/bellhop/instances/alice.conf /root/
-        echo Http={policy} >>/etc/bellhop/instances/alice.conf
+        printf '%s\\n' Http={policy} Server={server} >>/etc/bellhop/instances/alice.conf
         bellhopctl apply
         systemctl stop bellhop@alice.service
     """)
