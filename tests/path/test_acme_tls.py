@@ -225,7 +225,7 @@ def test_slow_clients_keep_nobody():
             assert client.recv(1) == b"\x16"
         began = time.monotonic()
         check_certificate(certificate_text(handshake(router.connect())))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 9  # less than a slow client may stay
         for client in slow:
             read_to_end(client)
             client.close()
@@ -278,15 +278,16 @@ def test_resets():
 
 
 def test_it_ends_when_idle_and_is_started_again():
+    """Each client comes before it starts, as with systemd. Otherwise it may end just before a client comes."""
     with running("--idle=1") as (router, responder):
-        handshake(router.connect())
         assert responder.process.wait(TIMEOUT) == 0
-        data = hello_of_an_authority()
-        client = router.connect(send=data)
-        router.wait_for(challenges=2)
-        responder.start()
-        assert client.recv(1) == b"\x16"
-        client.close()
+        for n in (1, 2):
+            client = router.connect(send=hello_of_an_authority())
+            router.wait_for(challenges=n)
+            responder.start()
+            assert client.recv(1) == b"\x16"
+            client.close()
+            assert responder.process.wait(TIMEOUT) == 0
 
 
 def test_link_to_a_digest():

@@ -660,9 +660,9 @@ def test_child_killed_while_idle(instance):
 
 def test_idle_exit_waits_for_open_connections(mpm):
     with Instance(mpm, settings="Host=alice.example\nIdleSec=1s", snippet="KeepAliveTimeout 60") as instance:
-        instance.start()
         with instance.connect() as connection, connection.makefile("rb") as file:
             get(connection, "alice.example")
+            instance.start()  # behind the request: otherwise it may end before it has a connection
             assert read_response(file)[0] == 200
             instance.notify.wait("STATUS=1 connections, 1 hand-offs, last hand-off: [A-Z]")
             with pytest.raises(subprocess.TimeoutExpired):

@@ -97,9 +97,9 @@ def test_suspended(suspended, method):
 
 def test_idle_exit_waits_for_open_connections():
     with Instance("nginx", settings="Host=alice.example\nIdleSec=1s", snippet="keepalive_timeout 60s;") as instance:
-        instance.start()
         with instance.connect() as connection, connection.makefile("rb") as file:
             get(connection, "alice.example")
+            instance.start()  # behind the request: otherwise it may end before it has a connection
             assert read_response(file)[0] == 200
             with pytest.raises(subprocess.TimeoutExpired):
                 instance.process.wait(3)
@@ -307,9 +307,9 @@ def test_other_signals(instance):
 def test_killed_amidst_a_reload_of_its_own():
     """If any process ends a worker, its connections have ended."""
     with Instance("nginx", settings="Host=alice.example\nIdleSec=1s", snippet="keepalive_timeout 60s;") as instance:
-        instance.start()
         with instance.connect() as connection, connection.makefile("rb") as file:
             get(connection, "alice.example")
+            instance.start()
             assert read_response(file)[0] == 200
             connection.sendall(b"GET / HTTP/1.1\r\n")
             worker, = instance.children()
