@@ -123,10 +123,12 @@ def test_access_log(instance):
                         second), second
 
 
-def test_lines_of_a_round_go_together(instance):
+def test_lines_of_a_round_go_together():
     """In the order of their requests; also if they are more than one message has room for."""
     n, word = 40, "x" * 600
-    with contextlib.ExitStack() as stack:
+    with Instance("nginx", settings="Host=alice.example\nIdleSec=0", snippet="keepalive_timeout 60s;") as instance, \
+            contextlib.ExitStack() as stack:
+        instance.start()
         clients = [stack.enter_context(instance.connect()) for _ in range(n)]
         files = [stack.enter_context(client.makefile("rb")) for client in clients]
         for i, (client, file) in enumerate(zip(clients, files)):
