@@ -15,7 +15,7 @@ from router import (A, ALERT_DECODE_ERROR, ALERT_HANDSHAKE_FAILURE, ALERT_INTERN
 ALICE = {A: "Host=alice.example *.shop.example"}
 SHORT_SEC = 0.3
 SHORT = "SniffTimeoutSec=300ms"
-LATE_SEC = 5  # far more than any deadline here, and far less than a wait without one
+LATE_SEC = 9  # far more than any deadline here, and less than the default of 10 s
 
 
 @pytest.fixture(name="router")
@@ -235,17 +235,18 @@ def test_no_words_for_silence_on_port_443():
     (b"", b"\r\n", None),
 ], ids=["HTTP", "TLS", "empty lines"])
 def test_trickling_bytes_do_not_extend_the_deadline(hasty, begin, drop, answer):
-    start = time.monotonic()
-    with hasty.connect(send=begin) as client:
-        n_sent = 0
-        while not select.select([client], [], [], 0.05)[0]:
-            assert time.monotonic() - start < LATE_SEC
-            if n_sent < 9:  # ten empty lines are too many
-                client.sendall(drop)
-                n_sent += 1
-        assert in_time(start) and n_sent >= 3
-        reply = read_to_end(client)
-    assert reply == answer if answer else parse_reply(reply)[0] == 408
+    n_sent = 0
+    while n_sent < 3:  # on a machine that stalls, the deadline passes before
+        n_sent, start = 0, time.monotonic()
+        with hasty.connect(send=begin) as client:
+            while not select.select([client], [], [], 0.05)[0]:
+                assert time.monotonic() - start < LATE_SEC
+                if n_sent < 9:  # ten empty lines are too many
+                    client.sendall(drop)
+                    n_sent += 1
+            assert in_time(start)
+            reply = read_to_end(client)
+        assert reply == answer if answer else parse_reply(reply)[0] == 408
 
 
 def test_each_has_its_own_deadline(hasty):
