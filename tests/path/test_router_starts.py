@@ -122,7 +122,7 @@ def test_one_that_does_not_start_gives_way():
         router.wait_for(pending=2)
         # The last that were asked for, as they have not received: behind B, and behind C.
         router.wait_handed(A, B)
-        assert SLOT_SEC - 0.1 < time.monotonic() - begin < SLOT_SEC + 5
+        assert SLOT_SEC - 0.1 < time.monotonic() - begin
         clients += router.visit(A, C)
         router.wait_for(pending=2)
         assert f"{A} was started by a connection, but received none for {SLOT_SEC} s" in router.errors()
