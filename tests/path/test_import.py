@@ -573,13 +573,17 @@ def test_customer_delays_import_only_once(monkeypatch):
     """By stopping each program that import runs, or by continuing it just before its time is over. Others are not affected."""
     user = pwd.getpwnam(C)
     monkeypatch.setattr(access, "spent", {})
-    monkeypatch.setattr(access, "AS_CUSTOMER_SEC", 2)
-    begin = time.monotonic()
     access.as_customer(user, ["sleep", "0.5"])
+    assert access.spent[user.pw_uid] >= 0.5
+    monkeypatch.setattr(access, "AS_CUSTOMER_SEC", access.spent[user.pw_uid] + 1.5)
+    delays = []
     for _ in range(5):
+        begin = time.monotonic()
         with pytest.raises(access.Failed, match="do not end within"):
             access.as_customer(user, ["sh", "-c", "kill -STOP $$"])
-    assert time.monotonic() - begin < 4
+        delays.append(time.monotonic() - begin)
+    # The first one takes all that is left. The machine may delay one, too.
+    assert sorted(delays)[2] < 1, delays
     assert access.as_customer(pwd.getpwuid(0), ["echo", "fine"]) == b"fine\n"
 
 
