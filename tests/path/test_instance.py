@@ -221,11 +221,15 @@ def test_server_that_does_not_end_is_killed(instance):
 
 def test_server_that_ends_during_a_reload_is_followed_by_the_new_one(instance):
     server = instance.servers()
-    reload(instance, wait=False)
+    reload_that_hangs(instance)
+    instance.wait_until(lambda: len(instance.servers()) == 2, "a new server")
     os.kill(server[0], signal.SIGKILL)
+    instance.wait_until(lambda: "replaces it" in instance.errors(), "the old one is gone")
+    log = os.open(instance.path("run/fifo"), os.O_RDONLY | os.O_NONBLOCK)
     instance.notify.wait("^READY=1")
     assert state(instance)["RELOAD"] == "done" and serves(instance)
     assert "the server that a reload started replaces it" in instance.errors()
+    os.close(log)
 
 
 def test_both_servers_of_a_reload_end(instance):
@@ -274,9 +278,7 @@ def test_new_connections_are_served_while_an_old_one_finishes(instance):
     server = instance.servers()
     instance.process.send_signal(signal.SIGTERM)
     instance.notify.wait("^STOPPING=1")
-    began = time.monotonic()
     assert serves(instance)
-    assert time.monotonic() - began < 5
     assert set(server) < set(instance.servers())
     assert slow.finish("old") == (0, "done\n")
     assert instance.process.wait(handoff.TIMEOUT) == 0
