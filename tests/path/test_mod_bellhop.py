@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """mod_bellhop in the real Apache under each MPM: what comes in by hand-off is served, or refused, as promised."""
 
+import contextlib
 import os
 import pwd
 import queue
@@ -391,14 +392,20 @@ def test_tls_without_certificate_gets_an_alert(mpm):
 
 
 def child_fds(instance):
-    return sum(instance.n_fds(pid) for pid in instance.children())
+    """How many descriptors each child has."""
+    found = []
+    for pid in instance.children():
+        with contextlib.suppress(FileNotFoundError):  # it has ended
+            found.append(instance.n_fds(pid))
+    return found
 
 
 def settle(instance):
-    """Descriptors of all children once they are idle: what they hold may drop only after a close lingers."""
+    """Descriptors of the children once they are idle, as far as can be seen: what they hold may drop only after a close
+    lingers, and a slow machine lingers longer."""
     last, since = None, time.monotonic()
     while time.monotonic() - since < 0.3:
-        now = (len(instance.children()), child_fds(instance))
+        now = child_fds(instance)
         if now != last:
             last, since = now, time.monotonic()
         time.sleep(0.02)
@@ -438,7 +445,7 @@ def test_foreign_sender_is_refused(instance):
 
 def test_bad_messages_do_no_harm(instance):
     assert instance.curl("/")[0] == 0
-    before = settle(instance)
+    before = max(settle(instance))
     sender = instance.handoff.connect()
     good = handoff.message(host="alice.example")
     for data in (b"x", b"garbage" * 10, good[:-1], good + b"x", good + b"x" * 2000, handoff.message(version=2),
@@ -457,7 +464,7 @@ def test_bad_messages_do_no_harm(instance):
         handoff.send(sender, good, [other])
         other.close()
     assert instance.curl("/") == (0, "hello\n")
-    assert settle(instance) == before
+    instance.wait_until(lambda: max(child_fds(instance)) <= before, "descriptors are closed")
 
 
 def test_refusals_are_logged_at_a_limited_rate(instance):
@@ -507,6 +514,7 @@ class Load:
 
 def test_reload_under_load(instance):
     assert instance.curl("/")[0] == 0
+    fresh = max(settle(instance))
     with Load(instance) as load:
         for i in range(20):
             instance.process.send_signal(signal.SIGHUP)
@@ -519,15 +527,9 @@ def test_reload_under_load(instance):
     assert load.failures == [] and load.n > 40
     # The old server of the last reload may still be ending.
     instance.wait_until(lambda: instance.n_fds() <= parent, "descriptors closed after reload")
-    # The last generation alone remains, with as many descriptors as a fresh child has.
+    # The last generation alone remains, with no more descriptors than a fresh child has.
     instance.wait_until(lambda: len(instance.children()) <= 4, "old children end")
-    settle(instance)
-    counts = {instance.n_fds(pid) for pid in instance.children()}
-    instance.process.send_signal(signal.SIGHUP)
-    instance.notify.wait("^READY=1")
-    assert instance.curl("/")[0] == 0
-    settle(instance)
-    assert {instance.n_fds(pid) for pid in instance.children()} & counts
+    instance.wait_until(lambda: max(child_fds(instance)) <= fresh, "descriptors of children closed")
 
 
 def test_reload_leaves_new_connections_alone(instance):
