@@ -274,7 +274,8 @@ def test_drop_ins_override_in_order():
     with router:
         assert router.ask(hello("alice.example")[:50]) == alert(ALERT_HANDSHAKE_FAILURE)
         # What no drop-in sets stays as it was.
-        clients = [router.connect(send=b"G") for _ in range(4)]
+        with router.paused():
+            clients = [router.connect(send=b"G") for _ in range(4)]
         assert parse_reply(read_to_end(clients[0]))[0] == 503
         for client in clients:
             client.close()

@@ -228,7 +228,7 @@ def test_real_client_in_log(router):
 
 
 def test_real_client_in_log_after_a_wait():
-    with Router(ALICE, f"{PROXIES}\nSniffTimeoutSec=300ms") as router:
+    with Router(ALICE, f"{PROXIES}\nSniffTimeoutSec=1s") as router:
         with router.connect(send=v1("192.0.2.7")) as client:
             assert parse_reply(read_to_end(client))[0] == 408
         with router.connect(send=v1("192.0.2.8")[:20]) as client:

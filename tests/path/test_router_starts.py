@@ -161,6 +161,8 @@ def test_time_limit_of_who_waits_for_a_slot():
         clients = router.visit(A, B)
         status, fields, _ = parse_reply(read_to_end(clients[1]))
         assert status == 503 and "Retry-After" in fields
+        router.write("router.conf", "[Router]\nStartingMax=1\n")  # C has more time
+        router.reload()
         clients += router.visit(C)
         router.wake(A, clients[0])
         # B waits no more, so it is C's turn.
