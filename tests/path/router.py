@@ -311,7 +311,7 @@ class Router:
 
     def __enter__(self):
         try:
-            return self.start()
+            return self if self.process else self.start()
         except BaseException:
             self.close()
             raise
