@@ -43,5 +43,5 @@ int main(int argc, char *argv[])
         if (r != 0)
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
         log_open();
-        return queue_run(&queue) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return log_end(queue_run(&queue) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }

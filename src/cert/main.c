@@ -277,5 +277,5 @@ int main(int argc, char *argv[])
         hosts_free(cert.hosts, 1);
         if (r < 0)
                 log_error_errno(r, "can't answer bellhop-acme: %m");
-        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return log_end(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }

@@ -210,5 +210,5 @@ int main(int argc, char *argv[])
         if (r != 0)
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
         log_open();
-        return firewall_run(&firewall) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return log_end(firewall_run(&firewall) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }

@@ -203,6 +203,7 @@ static int end_like(int status)
                 return WEXITSTATUS(status);
         (void)setrlimit(RLIMIT_CORE, &no_core); /* the server has already left a core dump */
         (void)signal(WTERMSIG(status), SIG_DFL);
+        (void)log_end(EXIT_FAILURE);
         sigfillset(&all);
         (void)sigprocmask(SIG_UNBLOCK, &all, NULL);
         (void)raise(WTERMSIG(status));
@@ -268,9 +269,9 @@ int main(int argc, char *argv[])
         if (tests || judges || reload_pid)
                 context.sockets_fd = close_fd(context.sockets_fd);
         if (reload_pid)
-                return reload(&context, reload_pid) ? EXIT_SUCCESS : EXIT_FAILURE;
+                return log_end(reload(&context, reload_pid) ? EXIT_SUCCESS : EXIT_FAILURE);
         if (!tests && !judges)
-                return run(&context);
+                return log_end(run(&context));
         test(&context, server, tests);
         return EXIT_FAILURE;
 }

@@ -43,8 +43,8 @@ int main(int argc, char *argv[])
         if (r < 0 || door.listen_fd < 0 || !door.state_dir) {
                 log_error("no socket was passed, or --state= is missing; start "
                           "bellhop-mail.socket, or see --help");
-                return EXIT_FAILURE;
+                return log_end(EXIT_FAILURE);
         }
         (void)fcntl(door.listen_fd, F_SETFL, O_NONBLOCK);
-        return door_run(&door) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return log_end(door_run(&door) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }

@@ -183,6 +183,7 @@ int main(int argc, char *argv[])
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
         log_open();
         if (reload_pid)
-                return ask_for_reload(reload_pid);
-        return run(config_dir, runtime_dir, challenges_dir) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+                return log_end(ask_for_reload(reload_pid));
+        return log_end(run(config_dir, runtime_dir, challenges_dir) < 0 ? EXIT_FAILURE
+                                                                        : EXIT_SUCCESS);
 }

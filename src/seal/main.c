@@ -84,7 +84,7 @@ int main(int argc, char *argv[])
                 log_open();
                 log_error("no program to run was named; bellhop-router.service starts bellhop-seal "
                           "with one");
-                return EXIT_FAILURE;
+                return log_end(EXIT_FAILURE);
         }
         r = announce(end, seal_inherited(end));
         /* Without ambient capabilities, the program has no capability after execv(). */
@@ -95,5 +95,5 @@ int main(int argc, char *argv[])
          * accepted connection. */
         log_open();
         log_error_errno(r, "can't start %s: %m", argv[1]);
-        return EXIT_FAILURE;
+        return log_end(EXIT_FAILURE);
 }

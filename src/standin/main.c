@@ -81,5 +81,5 @@ int main(int argc, char *argv[])
         r = run(argv[optind]);
         if (r < 0 && r != -ENOTCONN)
                 log_error_errno(r, "bellhop-standin ends: %m");
-        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return log_end(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }

@@ -138,10 +138,10 @@ int main(int argc, char *argv[])
             !text_number(span_from_string(instances), 1U << 20, &n_accounts)) {
                 log_error("a number in an option is out of range, or --state= is missing; see "
                           "--help");
-                return EXIT_USAGE;
+                return log_end(EXIT_USAGE);
         }
         usage.interval_usec = seconds * 1000000;
         usage.ledger.open.max = n_open;
         usage.ledger.accounts_max = n_accounts;
-        return run(&usage, dir) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return log_end(run(&usage, dir) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }

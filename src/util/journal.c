@@ -3,9 +3,11 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "util/cleanup.h"
 #include "util/journal.h"
@@ -15,6 +17,11 @@
 /* The size of the send buffer that is requested; the kernel may set a smaller size. With a small
  * buffer, the lines of a burst would be lost before journald's queue is full. */
 #define JOURNAL_SEND_BYTES (1024 * 1024)
+
+/* The longest wait of journal_finish(), in milliseconds. */
+#define JOURNAL_FINISH_MSEC 1000
+
+static const struct sockaddr_un journald = { AF_UNIX, "/run/systemd/journal/socket" };
 
 static int journal_fd = -EBADF;
 static atomic_uint_fast64_t journal_lost, journal_unreported;
@@ -44,7 +51,6 @@ static void journal_set_field(JournalField *field, const char *name, const char 
 
 static bool journal_send(const JournalLine *line)
 {
-        static struct sockaddr_un journald = { AF_UNIX, "/run/systemd/journal/socket" };
         const char priority[] = { (char)('0' + line->level), 0 };
         const char *const all[JOURNAL_FIELDS_MAX][2] = {
                 { "MESSAGE", line->text },
@@ -59,7 +65,7 @@ static bool journal_send(const JournalLine *line)
         JournalField fields[JOURNAL_FIELDS_MAX];
         struct iovec iov[4 * JOURNAL_FIELDS_MAX];
         struct msghdr entry = {
-                .msg_name = &journald,
+                .msg_name = (void *)&journald,
                 .msg_namelen = sizeof(journald),
                 .msg_iov = iov,
         };
@@ -133,6 +139,22 @@ int journal_open(void)
         (void)setsockopt(journal_fd, SOL_SOCKET, SO_SNDBUF, &(int){ JOURNAL_SEND_BYTES },
                          sizeof(int));
         return 0;
+}
+
+/* journald ignores the empty datagram. When journald has read it, journald has looked up the
+ * senders of all lines before it. */
+void journal_finish(void)
+{
+        int unread;
+
+        if (journal_fd < 0 || sendto(journal_fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL,
+                                     (const struct sockaddr *)&journald, sizeof(journald)) < 0)
+                return;
+        for (int i = 0; i < JOURNAL_FINISH_MSEC; i++) {
+                if (ioctl(journal_fd, TIOCOUTQ, &unread) < 0 || unread == 0)
+                        return;
+                (void)usleep(1000);
+        }
 }
 
 void journal_close(void)

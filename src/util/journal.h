@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes lines to the journal in its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL).
  * Does not use libsystemd: it would wait for a journald that is slow or hangs, and would use memory
- * in every Apache process, because mod_bellhop contains this file. No function here waits. A line
- * that can't be sent at once is lost. The number of lost lines is reported before the next line. */
+ * in every Apache process, because mod_bellhop contains this file. Only journal_finish() waits. A
+ * line that can't be sent at once is lost. The number of lost lines is reported before the next
+ * line. */
 #pragma once
 
 #include <stdbool.h>
@@ -36,6 +37,11 @@ void journal_close(void);
 /* Writes a line. Returns false if the line is lost. Several threads may call this at the same time.
  */
 bool journal_write(const JournalLine *line);
+
+/* Waits until journald has read all lines of this process, but at most a second. journald finds the
+ * unit of a line by the process that sent it. A line of a process that has already ended belongs to
+ * no unit. Call this only before a process ends. */
+void journal_finish(void);
 
 /* Returns the number of lines that were lost since the start of the process. */
 uint64_t journal_n_lost(void);

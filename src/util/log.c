@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
@@ -48,4 +49,11 @@ void log_full(int level, const LogFields *fields, const char *format, ...)
         va_start(args, format);
         log_full_args(level, fields, format, args);
         va_end(args);
+}
+
+int log_end(int status)
+{
+        if (status != EXIT_SUCCESS)
+                journal_finish();
+        return status;
 }

@@ -22,6 +22,10 @@ void log_full(int level, const LogFields *fields, const char *format, ...)
 void log_full_args(int level, const LogFields *fields, const char *format, va_list args)
         __attribute__((format(printf, 3, 0)));
 
+/* Returns status. If it is not EXIT_SUCCESS, first waits until the journal knows to which unit the
+ * last lines belong: see journal_finish(). Call it when the program ends. */
+int log_end(int status);
+
 #define log_info(...)    log_full(LOG_INFO, NULL, __VA_ARGS__)
 #define log_warning(...) log_full(LOG_WARNING, NULL, __VA_ARGS__)
 #define log_error(...)   log_full(LOG_ERR, NULL, __VA_ARGS__)

@@ -83,6 +83,28 @@ def test_journal_is_the_other_choice(box, site):
     assert "it must be files or journal" in box.journal("-u", SITE)
 
 
+def test_last_line_of_an_instance_has_its_unit(box, carol):
+    """journald finds the unit by the process that sent the line. It gets a little time if it is late; one of a few tries
+    must do."""
+    box.write(f"/etc/systemd/system/{SITE}.d/logs.conf", "[Service]\nEnvironment=BELLHOP_LOGS=nowhere\n")
+    box.run("systemctl", "daemon-reload")
+    box.start_customer(carol)
+
+    def start_while_journald_is_late():
+        box.shell(f"""
+            systemctl stop bellhop-standin@{carol}.service {SITE}
+            journald=$(systemctl show -P MainPID systemd-journald.service)
+            kill -STOP $journald
+            systemctl start --no-block {SITE}
+            sleep 0.4
+            kill -CONT $journald
+        """)
+        box.wait_for("the end", lambda: box.show(SITE, "ActiveState") == "failed")
+        return "it must be files or journal" in box.journal("-u", SITE)
+
+    assert any(start_while_journald_is_late() for _ in range(5))
+
+
 def test_without_the_socket_lines_go_to_the_journal(box, site):
     """Before the start, and while an instance runs: it says once that the socket has gone."""
     box.curl(f"http://{CAROL}/load.txt?first")
