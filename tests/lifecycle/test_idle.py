@@ -53,38 +53,52 @@ def wait_for_exit(box, name):
     assert box.show(f"bellhop@{name}.service", "Result") == "success"
 
 
+def exits_in_time(box, name, idle_sec, visit):
+    """Visits, waits for the exit, and says whether it comes within a second after the time; it never comes earlier."""
+    began = time.monotonic()
+    visit()
+    ended = time.monotonic()
+    wait_for_exit(box, name)
+    exit_sec = seconds_of(box, name, "ActiveExit")
+    assert exit_sec - began > idle_sec, name
+    return exit_sec - ended < idle_sec + 1
+
+
+def assert_exits_in_time(*args):
+    """A machine that stalls delays one exit; a mistake delays all."""
+    assert any(exits_in_time(*args) for _ in range(4))
+
+
 def test_exits_when_idle_for_so_long_and_comes_back(box, four):
-    ended = {}
     for name in four:
-        box.curl(f"https://{name}.example/")
-        ended[name] = time.monotonic()
-    for name in four:
-        wait_for_exit(box, name)
-        # Connections end a moment before curl does.
-        assert IDLE_SEC - 0.1 < seconds_of(box, name, "ActiveExit") - ended[name] < IDLE_SEC + 1, name
+        assert_exits_in_time(box, name, IDLE_SEC, lambda name=name: box.curl(f"https://{name}.example/"))
         assert f"({name})" in box.curl(f"https://{name}.example/")
 
 
 def test_several_seconds(box, carol):
     box.write_instance(carol, "Host=carol.example\nIdleSec=4s\n")
     box.start_customer(carol)
-    for pause in (0, 2):
-        time.sleep(pause)
-        box.curl("http://carol.example/load.txt")
-    ended = time.monotonic()
-    wait_for_exit(box, carol)
-    assert 3.9 < seconds_of(box, carol, "ActiveExit") - ended < 5
+    box.curl("http://carol.example/load.txt")
+    time.sleep(2)
+    assert_exits_in_time(box, carol, 4, lambda: box.curl("http://carol.example/load.txt"))
 
 
 def test_a_reload_takes_another_time_and_does_not_count(box, carol):
-    box.write_instance(carol, "Host=carol.example\nIdleSec=1h\n")
     box.start_customer(carol)
-    box.curl("http://carol.example/load.txt")
-    ended = time.monotonic()
-    box.write_instance(carol, "Host=carol.example\nIdleSec=3s\n")
-    box.run("systemctl", "reload", "bellhop@carol.service")
-    wait_for_exit(box, carol)
-    assert 2.9 < seconds_of(box, carol, "ActiveExit") - ended < 4
+
+    def exits_three_seconds_after_the_visit():
+        box.write_instance(carol, "Host=carol.example\nIdleSec=1h\n")
+        began = time.monotonic()
+        box.curl("http://carol.example/load.txt")
+        ended = time.monotonic()
+        box.write_instance(carol, "Host=carol.example\nIdleSec=3s\n")
+        box.run("systemctl", "reload", "bellhop@carol.service")
+        wait_for_exit(box, carol)
+        exit_sec = seconds_of(box, carol, "ActiveExit")
+        assert exit_sec - began > 3
+        return exit_sec - ended < 4
+
+    assert any(exits_three_seconds_after_the_visit() for _ in range(4))
     assert box.curl("http://carol.example/load.txt") == "carol.example\n"
 
 
@@ -143,12 +157,19 @@ def test_status_follows_within_a_second(box, carol):
     box.start_customer(carol)
     before = int(time.time())
     box.curl("http://carol.example/load.txt")
-    box.wait_for("the first", lambda: status(box, carol).startswith("0 connections, 1 hand-offs, "), 2)
+    box.wait_for("the first", lambda: status(box, carol).startswith("0 connections, 1 hand-offs, "))
     date = re.fullmatch("0 connections, 1 hand-offs, last hand-off: (.*)", status(box, carol)).group(1)
     assert before <= parsedate_to_datetime(date).timestamp() <= time.time()
-    for _ in range(5):
+
+    def follows(n):
+        """Whether a visit shows within two seconds."""
         box.curl("http://carol.example/load.txt")
-    box.wait_for("five more", lambda: status(box, carol).startswith("0 connections, 6 hand-offs, "), 2)
+        ended = time.monotonic()
+        box.wait_for("the next", lambda: status(box, carol).startswith(f"0 connections, {n} hand-offs, "))
+        return time.monotonic() < ended + 2
+
+    # A machine that stalls delays one; a mistake delays all.
+    assert any([follows(n) for n in range(2, 7)])
 
 
 def test_costs_nothing_while_nothing_changes(box, carol):
@@ -163,11 +184,13 @@ def test_costs_nothing_while_nothing_changes(box, carol):
     def switches():
         return re.findall(r"ctxt_switches:\t(\d+)", (thread / "status").read_text())
 
-    # A status that is due comes within a second.
-    time.sleep(1)
-    before = switches()
-    time.sleep(2)
-    assert switches() == before
+    def sleeps():
+        before = switches()
+        time.sleep(2)
+        return switches() == before
+
+    # A status that is due comes within a second, unless the machine stalls.
+    box.wait_for("the supervisor to sleep", sleeps)
 
 
 def test_whoever_waits_is_served_first_however_short_the_time(box, carol):
