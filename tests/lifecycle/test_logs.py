@@ -66,8 +66,9 @@ def test_format(box, carol):
     line, = (line for line in box.log(carol, "error").splitlines() if "oh no" in line)
     assert re.match(r"\[\w{3} \w{3} \d\d \d\d:\d\d:\d\d\.\d{6} \d{4}\] \[cgi:error\] \[pid \d+:tid \d+\] "
                     r"\[client 127\.0\.0\.1:\d+\] AH01215: ", line), line
-    common = box.path("/var/log/bellhop/error.log").read_text()
-    assert line + "\n" in common and box.log(carol) in box.path("/var/log/bellhop/access.log").read_text()
+    # rsyslogd writes the customer's file first.
+    box.wait_for("the common files", lambda: line + "\n" in box.path("/var/log/bellhop/error.log").read_text() and
+                 box.log(carol) in box.path("/var/log/bellhop/access.log").read_text())
 
 
 def test_journal_is_the_other_choice(box, site):
@@ -75,7 +76,8 @@ def test_journal_is_the_other_choice(box, site):
     box.write(drop_in, "[Service]\nEnvironment=BELLHOP_LOGS=journal\n")
     box.run("systemctl", "daemon-reload")
     box.curl(f"http://{CAROL}/load.txt?to-the-journal")
-    assert "?to-the-journal" in box.journal("-u", SITE, "SYSLOG_IDENTIFIER=bellhop-access")
+    # A server may write the line after the client has the answer.
+    box.wait_for("the line", lambda: "?to-the-journal" in box.journal("-u", SITE, "SYSLOG_IDENTIFIER=bellhop-access"))
     assert box.log(site) == ""
     box.write(drop_in, "[Service]\nEnvironment=BELLHOP_LOGS=nowhere\n")
     box.shell(f"systemctl daemon-reload; systemctl stop {SITE}")
@@ -113,13 +115,13 @@ def test_without_the_socket_lines_go_to_the_journal(box, site):
     before = box.journal("-u", SITE)
     for _ in range(3):
         box.curl(f"http://{CAROL}/load.txt?gone")
-    said = box.journal("-u", SITE).removeprefix(before)
-    assert said.count("?gone") == 3 and said.count("the socket of bellhop-log is gone") == 1, said
+    said = box.wait_for("the lines", lambda: (text := box.journal("-u", SITE).removeprefix(before)).count("?gone") == 3 and text)
+    assert said.count("the socket of bellhop-log is gone") == 1, said
     box.run("systemctl", "mask", "--now", "bellhop-log.socket")
     try:
         box.run("systemctl", "stop", SITE, "bellhop-log.service")
         box.curl(f"http://{CAROL}/load.txt?none")
-        assert "?none" in box.journal("-u", SITE, "SYSLOG_IDENTIFIER=bellhop-access")
+        box.wait_for("the line", lambda: "?none" in box.journal("-u", SITE, "SYSLOG_IDENTIFIER=bellhop-access"))
     finally:
         box.run("systemctl", "unmask", "bellhop-log.socket")
     box.run("systemctl", "restart", SITE)
