@@ -125,10 +125,9 @@ def get(box, host, path="/load.txt", **kwargs):
     return int(status), again, float(seconds)
 
 
-def assert_refused(box, host, most=8.0, **kwargs):
-    status, again, seconds = get(box, host, **kwargs)
-    assert (status, again) == (503, "5")
-    assert seconds < most
+def assert_refused(box, host, **kwargs):
+    """Within the twenty seconds that curl waits."""
+    assert get(box, host, **kwargs)[:2] == (503, "5")
     tried = box.curl(f"https://{host}/", check=False, **kwargs)
     assert "alert internal error" in tried.stderr, tried
 
@@ -153,11 +152,17 @@ def broken_fixture(box):
     box.reload_router()
     for cause, ((breaks, _), _) in CAUSES.items():
         breaks(box, cause)
+    # Else their servers end kept connections if the clients stall for five seconds.
+    for name in ("alice", "bob"):
+        box.write(SITE.format(name), "KeepAliveTimeout 60\n")
     box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "try-restart", "bellhop@alice.service", "bellhop@bob.service")
     with load(box, ALICE, BOB) as report:
         for cause in CAUSES:
             assert_refused(box, host_of(cause))
     report.assert_nothing_failed(*ALL_KINDS)
+    for name in ("alice", "bob"):
+        box.path(SITE.format(name)).unlink()
     yield
     for cause in CAUSES:
         remove(box, cause)
@@ -204,21 +209,23 @@ def break_carol(box):
 
 def test_few_attempts_while_visitors_come(box, carol, journal):
     break_carol(box)
-    end, n = time.monotonic() + 1.2 * PAUSE, 0
-    while time.monotonic() < end:
+    began, n, attempts = time.monotonic(), 0, 0
+    # More visitors than attempts, however slow the machine is.
+    while attempts < 2 or n < 5:
         assert get(box, "carol.example")[0] == 503
         n += 1
-    # More visitors than attempts, however slow the machine is.
-    assert n > 4
-    assert journal("bellhop", "_PID=1").count("Failed with result") == 2
+        attempts = journal("bellhop", "_PID=1").count("Failed with result")
+        assert time.monotonic() < began + 10 * PAUSE
+    # An attempt, a pause, another attempt.
+    assert 2 <= attempts <= 1 + (time.monotonic() - began) / PAUSE
 
 
 def test_refusals_are_counted(box, carol, journal):
     break_carol(box)
     for _ in range(3):
         get(box, "carol.example")
-    told = box.show("bellhop-standin@carol.service", "StatusText")
-    assert told == "carol can't start (exit-code 1); refused 3 connections"
+    told = "carol can't start (exit-code 1); refused 3 connections"
+    box.wait_for("the count", lambda: box.show("bellhop-standin@carol.service", "StatusText") == told, PAUSE)
     wait_until_tried_again(box, carol)
     assert "refused 3 connections of carol" in journal("bellhop-standin", "BELLHOP_INSTANCE=carol")
     explained = box.run("journalctl", "-x", "-u", "bellhop-standin@carol.service")
@@ -268,12 +275,16 @@ def test_stop_while_refusing(box, carol, units):
 def test_crash_is_no_failed_start(box, carol, journal):
     """It is started again at once: no visitor is refused, and none waits for a pause."""
     box.start_customer(carol)
+    waits = []
     for _ in range(3):
         assert get(box, "carol.example")[0] == 200
         box.run("systemctl", "kill", "--signal=SEGV", "bellhop@carol.service")
         box.wait_for("it has crashed", lambda: box.show("bellhop@carol.service", "SubState") != "running")
         status, _, seconds = get(box, "carol.example")
-        assert (status, seconds < 2) == (200, True)
+        assert status == 200
+        waits.append(seconds)
+    # A machine that stalls delays one of them; a pause delays all.
+    assert min(waits) < 2
     assert "Started" in journal("bellhop-standin") and "can't start" not in journal("bellhop-standin")
 
 
@@ -290,12 +301,19 @@ def test_crash_loop_is_slowed_down(box, carol, journal):
     box.write("/usr/local/bin/crashes", CRASHES, 0o755)
     box.write(SITE.format("carol"), 'CustomLog "|/usr/local/bin/crashes" bellhop\n')
     box.start_customer(carol)
-    end, seen = time.monotonic() + 4, set()
-    while time.monotonic() < end:
+    began, seen = time.monotonic(), set()
+
+    def has_slowed_down():
         seen.add(box.curl("http://carol.example/load.txt", "-o", "/dev/null", "-w", "%{http_code}", check=False).stdout)
-    assert "200" in seen and "503" not in seen
-    assert 3 <= journal("bellhop", "_PID=1").count("Failed with result") <= 8
-    assert "crashes (signal 11) repeatedly" in journal("bellhop-standin")
+        return "crashes (signal 11) repeatedly" in journal("bellhop-standin") and "200" in seen
+
+    box.wait_for("it is slowed down", has_slowed_down, 60)
+    for _ in range(3):
+        has_slowed_down()
+    crashes = journal("bellhop", "_PID=1").count("Failed with result")
+    assert "503" not in seen
+    # The first one is not slowed down, each later one by half a second.
+    assert 3 <= crashes <= 2 + (time.monotonic() - began) / 0.5
     box.path(SITE.format("carol")).unlink()
     box.wait_for("carol is served", lambda: box.curl("http://carol.example/load.txt", check=False).returncode == 0)
 
