@@ -51,13 +51,14 @@ def test_visitors_around_idle_exits(box, four):
     since = time.time()
     with visits(box, four) as report:
         time.sleep(SECONDS)
+        # A slow machine takes longer for the same number.
+        box.wait_for("exits of each", lambda: min(count_exits(box, four, since).values()) > SECONDS / 4, 2 * SECONDS)
     exits = count_exits(box, four, since)
     print(f"exits {exits}, {sum(exits.values())} in {SECONDS:.0f} s; median {report.median_sec:.3f} s")
     assert_nothing_failed(report)
     # Only clients ended connections: an open connection keeps the instance
     # alive.
     assert "ended while idle" not in report.counts, report.counts
-    assert min(exits.values()) > SECONDS / 4, exits
 
 
 def test_visitors_around_idle_exits_reloads_and_stops(box, four):

@@ -3,8 +3,8 @@
 
 visits.py IDLE_SEC HOST...: for each host, again and again: nobody for about IDLE_SEC, then one to three visitors
 within a tenth of a second, each by HTTP or HTTPS, with one request, or several on one connection, between which some
-time passes. Says "running" when each host has had a visitor, goes on until its standard input ends, and prints a
-report as load.py does.
+time passes. The kinds come in turn, by chance. Says "running" when each host has had a visitor, goes on until its
+standard input ends, and prints a report as load.py does.
 """
 
 import collections
@@ -25,6 +25,7 @@ class Visits:
         self.end = threading.Event()
         self.lock = threading.Lock()
         self.counts, self.failures, self.seconds = collections.Counter(), [], []
+        self.kinds = []  # the next ones
 
     def _ask_all(self, host, tls, n):
         """n requests, on one connection while the server keeps it; returns how many are left if it did not."""
@@ -54,9 +55,17 @@ class Visits:
         with self.lock:
             self.seconds.append(sec)
 
+    def _next_kind(self):
+        """With TLS or without, and how many requests; each kind comes once in eight visits or more often."""
+        with self.lock:
+            if not self.kinds:
+                self.kinds = [(tls, n) for tls in (False, True) for n in (1, 1, 1, 3)]
+                random.shuffle(self.kinds)
+            return self.kinds.pop()
+
     def _visit(self, host, after_sec):
         time.sleep(after_sec)
-        tls, n = random.random() < 0.5, random.choice((1, 1, 1, 3))
+        tls, n = self._next_kind()
         kind = ("tls" if tls else "plain") + (" kept" if n > 1 else "")
         began = time.monotonic()
         try:
