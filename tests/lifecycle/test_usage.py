@@ -267,6 +267,8 @@ def test_removed_customer(box):
     options = ("--host=dora.example", "--create-user")
     box.run("bellhopctl", "add", "dora", *options)
     box.curl("http://dora.example/")
+    # Then the connection has ended, also on the server's side.
+    box.run("systemctl", "stop", "bellhop@dora.service")
     old = used(box, "dora")
     assert old["bytes_sent"] > 0
     assert "close the usage account of dora" in box.run("bellhopctl", "remove", "--purge", "--yes", "dora")
