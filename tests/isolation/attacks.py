@@ -297,13 +297,13 @@ def resolves(name):
     return attempt(lambda: sorted({found[4][0] for found in socket.getaddrinfo(name, 80)}))
 
 
-def takes_datagrams(port, shares=False):
-    """A UDP port of its own, or that of somebody who shares it, and whether anybody gets through to it."""
+def takes_datagrams(port, seconds=2, shares=False):
+    """A UDP port of its own, or that of somebody who shares it, and whether anybody gets through to it in this time."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, shares)
         bound = attempt(own.bind, ("0.0.0.0", port))
         leave("port.json", bound)
-        own.settimeout(2)
+        own.settimeout(seconds)
         return attempt(lambda: own.recv(100).decode()) if bound == "done" else bound
 
 
@@ -462,12 +462,13 @@ def escapes(way, port):
     return globals()["out_" + way](Passed(), port)
 
 
-def opens_shop():
-    """Listens with the passed socket, until its client has seen whether anybody gets through."""
+def opens_shop(seconds):
+    """Listens with the passed socket, until its client has seen whether anybody gets through, or until this time is
+    over."""
     passed = Passed()
     passed.socket.listen(5)
     leave("port.json", passed.socket.getsockname()[1])
-    passed.socket.settimeout(2)
+    passed.socket.settimeout(seconds)
     return attempt(lambda: passed.socket.accept()[1][0])
 
 

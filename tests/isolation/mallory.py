@@ -53,7 +53,7 @@ class Hostile:
     def left(self, name):
         """What the program has left in that file, once it is there."""
         path = self.box.path(f"{self.folder}/{name}")
-        return json.loads(self.box.wait_for(f"{name} of {self.name}", lambda: path.exists() and path.read_text(), seconds=5))
+        return json.loads(self.box.wait_for(f"{name} of {self.name}", lambda: path.exists() and path.read_text()))
 
     def forget(self):
         for name in ("result.json", "port.json"):

@@ -179,11 +179,11 @@ def test_sockets_of_the_router_open_no_connection(box):
     assert said.count("No route to host") == 2, said
 
 
-def takes_datagrams(box, oscar, port):
-    """Whether oscar can bind the UDP port, and what arrives there if somebody outside sends "visitor"."""
+def takes_datagrams(box, oscar, port, seconds):
+    """Whether oscar can bind the UDP port, and what arrives there in this time if somebody outside sends "visitor"."""
     oscar.forget()
-    request = box.popen_client("curl", "-s", "--max-time", "10", "--resolve", f"{oscar.host}:80:127.0.0.1",
-                               oscar.url("takes_datagrams", port=port))
+    request = box.popen_client("curl", "-s", "--max-time", "30", "--resolve", f"{oscar.host}:80:127.0.0.1",
+                               oscar.url("takes_datagrams", port=port, seconds=seconds))
     bound = oscar.left("port.json")
     box.run("ip", "netns", "exec", "world", "/usr/bin/python3", "-c", "import socket\n"
             f"socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'visitor', ('198.51.100.2', {port}))")
@@ -194,13 +194,13 @@ def takes_datagrams(box, oscar, port):
 def test_takes_no_port(box, oscar):
     assert set(oscar.do("listens", port=[80, 443, 8080]).values()) <= {"EACCES", "EPERM"}
     # Debian 12's systemd does not keep it from the port.
-    assert takes_datagrams(box, oscar, 5353) in [("done", "timed out"), ("EPERM", "EPERM")]
+    assert takes_datagrams(box, oscar, 5353, 2) in [("done", "timed out"), ("EPERM", "EPERM")]
 
 
 def test_gets_replies_on_all_ports_that_the_kernel_gives(box, oscar):
     first = int(box.path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    assert takes_datagrams(box, oscar, first - 1) in [("done", "timed out"), ("EPERM", "EPERM")]
-    assert takes_datagrams(box, oscar, first) in [("done", "visitor"), ("EPERM", "EPERM")]
+    assert takes_datagrams(box, oscar, first - 1, 2) in [("done", "timed out"), ("EPERM", "EPERM")]
+    assert takes_datagrams(box, oscar, first, 15) in [("done", "visitor"), ("EPERM", "EPERM")]
 
 
 SHARED = """

@@ -120,8 +120,8 @@ def test_passed_socket_takes_no_visitors(box, request, name):
     who = request.getfixturevalue(name)
 
     def start():
-        return box.popen_client("curl", "-s", "--max-time", "10", "--resolve", f"{who.host}:80:127.0.0.1",
-                                who.url("opens_shop"))
+        return box.popen_client("curl", "-s", "--max-time", "20", "--resolve", f"{who.host}:80:127.0.0.1",
+                                who.url("opens_shop", seconds=2))
 
     assert listen_and_try(box, who, start) == ("False", "timed out")
 
@@ -131,7 +131,7 @@ def test_without_the_seal_it_would(box, request, name):
     """Landlock knows no listen(2), so that for this the seal is alone."""
     who = request.getfixturevalue(name)
     box.write(SENDER, (HERE / "sender.py").read_text())
-    target = who.url("opens_shop").partition(who.host)[2]
+    target = who.url("opens_shop", seconds=15).partition(who.host)[2]
 
     def start():
         return box.popen_run("/usr/bin/python3", SENDER, who.host, target)
