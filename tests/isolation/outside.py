@@ -2,7 +2,7 @@
 """What a customer's program outside of the instance does to the processes of the instance, by cron or ssh.
 
 outside.py reach    as the customer: tries to get into all own processes, including new ones, until
-                    there is a line of input; reports the results
+                    there is a line of input; says the pid of each new one, and reports the results
 outside.py shut PID as root, in place of a customer who has got the hand-off socket all the same: takes it from that
                     process, and with each line of input shuts it for reading
 """
@@ -92,7 +92,10 @@ def reach():
             before = name_of(pid)
             tried = {"getfd": try_to_take(pid), "mem": open_memory(pid), "trace": trace(pid)}
             # Which program it is by now, as it may have been executed meanwhile, or was until it ended.
-            outcomes = seen.setdefault(f"{pid} {name_of(pid) or before}", {})
+            who = f"{pid} {name_of(pid) or before}"
+            if who not in seen and tried["getfd"] != "ESRCH":
+                print(pid, flush=True)
+            outcomes = seen.setdefault(who, {})
             for way, outcome in tried.items():
                 outcomes.setdefault(way, set()).add(outcome)
     print(json.dumps({who: {way: sorted(found) for way, found in outcomes.items()} for who, outcomes in seen.items()}))
