@@ -6,7 +6,6 @@ in which now and then a unit hangs when it ends, so every wait in it is bounded.
 """
 
 import os
-import time
 
 import pytest
 from box import Box
@@ -117,18 +116,19 @@ def test_tasks_are_bounded(small):
 
 
 def test_busy_tasks_of_one_delay_no_start(small):
-    """However many they are. Without shares it took 12 seconds."""
+    """However many they are. Without shares it took until they ended."""
     small.box.create_customer("bob", ["bob.example"])
     publish(small.box, "bob", "bob.example")
     small.box.start_customer("bob")
     assert small.serves()
     small.forget()
-    request = small.box.popen_client("curl", "-s", "--max-time", "20", "--resolve", f"{small.host}:80:127.0.0.1",
-                                     small.url("spins", tasks=150, seconds=10))
+    request = small.box.popen_client("curl", "-s", "--max-time", "60", "--resolve", f"{small.host}:80:127.0.0.1",
+                                     small.url("spins", tasks=150, seconds=40))
     assert small.left("port.json") == "begun"
-    start = time.monotonic()
+    # Within the twenty seconds that curl waits.
     assert small.box.curl("http://bob.example/load.txt").strip() == "bob.example"
-    assert time.monotonic() - start < 5
+    assert request.poll() is None
+    small.forget()
     request.wait()
 
 
