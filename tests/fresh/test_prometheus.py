@@ -33,6 +33,11 @@ def value(box, expression):
     return float(found[0]["value"][1]) if found else None
 
 
+def result(box, expression):
+    """Nothing is there for a moment after a scrape that took longer than a second."""
+    return box.wait_for(expression, lambda: ask(box, "query", query=expression)["result"])
+
+
 @pytest.fixture(name="prometheus", scope="module")
 def prometheus_fixture(box, sites):
     """The box with Prometheus, which has scraped for a while in which the sites were visited."""
@@ -99,7 +104,8 @@ def test_customers_have_their_label(prometheus, sites):
     names = ask(prometheus, "label/instance/values", **{"match[]": "bellhop_instance_handed_off_total"})
     assert names == sorted(sites)
     for name in sites:
-        assert value(prometheus, f'bellhop_instance_handed_off_total{{instance="{name}"}}') > 0
+        found, = result(prometheus, f'bellhop_instance_handed_off_total{{instance="{name}"}}')
+        assert float(found["value"][1]) > 0
 
 
 def test_scraped_text_is_the_routers(prometheus):
@@ -144,7 +150,7 @@ def filled(expression):
 
 @pytest.mark.parametrize("expression", expressions())
 def test_dashboard_asks_for_what_is_there(prometheus, families, expression):
-    assert ask(prometheus, "query", query=filled(expression))["result"]
+    assert result(prometheus, filled(expression))
     assert set(re.findall(r"\bbellhop_\w+", expression)) <= all_samples(families)
 
 
