@@ -44,11 +44,12 @@ def test_woken_at_once_they_start_in_turn(box, asleep):
     told = many.visit(box, asleep, ALICE)
     assert told["failures"] == [] and len(told["msec"]) == N_WOKEN
     # The next one can start when one has received; PID 1 may hear a little later that this one has started.
-    assert STARTING_MAX <= many.most_at_once(box, cursor) < 2 * STARTING_MAX
+    # If the machine stalls for five seconds, the next ones start beside those that are late.
+    late = metric(box, "late_starts_total")
+    assert STARTING_MAX <= many.most_at_once(box, cursor) < 2 * STARTING_MAX + late and late <= STARTING_MAX
     assert metric(box, "starts_total") == starts + N_WOKEN
     assert metric(box, "start_waits_total") >= N_WOKEN - 2 * STARTING_MAX
     box.wait_for("all have started", lambda: metric(box, "starting_instances") == 0)
-    assert metric(box, "late_starts_total") == 0
     # Running instances have not waited for them.
     assert len(told["other_msec"]) > 5
     assert metric(box, 'instance_start_waits_total{instance="alice"}') == 0
