@@ -199,14 +199,15 @@ def test_goaccess(box, commands):
 
 @pytest.fixture(name="believed")
 def believed_fixture(box, authority):
-    """The authority is that of all instances, and signs for all hosts."""
+    """The authority is that of all instances, and signs for all hosts. An attempt that fails is soon repeated."""
     box.shell(f"""
         cat {authority} >>/etc/ssl/certs/ca-certificates.crt
-        echo Directory=https://acme.example:14000/acme/local/directory >>/etc/bellhop/acme/default.conf
+        cp /etc/bellhop/acme/default.conf /root
+        printf 'Directory=https://acme.example:14000/acme/local/directory\\nRetrySec=2s\\n' >>/etc/bellhop/acme/default.conf
         echo '127.0.0.1 {BOB} dora.example www.dora.example emil.example' >>/etc/hosts
     """)
     yield
-    box.shell("sed -i '$d' /etc/bellhop/acme/default.conf")
+    box.shell("mv /root/default.conf /etc/bellhop/acme/")
 
 
 def issuer(box, name):
