@@ -123,6 +123,15 @@ class Authority:
         finally:
             self.box.client("nft", f"delete table {table}")
 
+    @contextlib.contextmanager
+    def held(self):
+        """Meanwhile, it does not answer, and requests wait."""
+        self.box.run("systemctl", "kill", "--signal=STOP", self.unit)
+        try:
+            yield
+        finally:
+            self.box.run("systemctl", "kill", "--signal=CONT", self.unit)
+
     def _manage(self, path):
         return self.box.client("curl", "-sSfk", f"https://127.0.0.1:{self.port + 1}/{path}")
 
