@@ -171,6 +171,13 @@ def test_key_is_replaced_within_an_order(box, mallory, authority):  # pylint: di
     assert "Error" not in try_again(box) and names_of(certificate(box, NAME)) == (HOST,)
 
 
+def stopped(box):
+    """The process that works with its key. A try that was faster than the loop begins again."""
+    if state(box, NAME).get("Tried"):
+        begin_again(box)
+    return box.try_run("pgrep", "-u", NAME, "-x", "--runstates", "T", "bellhop-cert").stdout.strip()
+
+
 def test_stops_its_processes(box, dns, mallory, authority):  # pylint: disable=unused-argument
     """The process that works with its key is stopped, but others get certificates, and its memory is out of reach."""
     dns.has("nina.example")
@@ -179,8 +186,7 @@ def test_stops_its_processes(box, dns, mallory, authority):  # pylint: disable=u
     loop = box.popen_run("setpriv", f"--reuid={NAME}", f"--regid={NAME}", "--clear-groups", "python3", "-c", STOPS,
                          stdout=subprocess.DEVNULL)
     try:
-        begin_again(box)
-        pid = box.wait_for("its process", lambda: box.try_run("pgrep", "-u", NAME, "-x", "bellhop-cert").stdout.strip())
+        pid = box.wait_for("its process is stopped", lambda: stopped(box), seconds=60)
         box.run("bellhopctl", "add", "nina", "--create-user", "--host=nina.example", "--acme", "--wait")
         assert authority.has_signed("nina.example")
         assert box.run("pgrep", "-u", NAME, "-x", "bellhop-cert").strip() == pid
