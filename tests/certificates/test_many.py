@@ -14,7 +14,7 @@ N, N_ASLEEP, N_BROKEN = 200, 100, 20
 HTTP = ("serve", "redirect", "refuse")
 DENIED = "<RequireAll>\nRequire all denied\n</RequireAll>\n"
 ELSEWHERE = "192.0.2.9"
-SECONDS = 150
+SECONDS = 300
 # Customers by bellhopctl add, and the option for their certificate.
 OTHERS = {"zoe": "--self-signed", "zita": "--acme=slow"}
 

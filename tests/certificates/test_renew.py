@@ -51,7 +51,7 @@ def test_renewed_under_load(box, short):
             # rosa has no visitors.
             seen["rosa"].add(serial_of(certificate(box, "rosa")))
             return all(len(serials) > RENEWALS for serials in seen.values())
-        box.wait_for("renewals of each", look, seconds=90)
+        box.wait_for("renewals of each", look, seconds=180)
     report.assert_nothing_failed(*ALL_KINDS, idle_ends=MANY)
     assert {owner_of(path) for _, _, path in openings.found} == set(CUSTOMERS)
     assert openings.by_others(lambda path: box.uid(owner_of(path))) == []
@@ -59,13 +59,14 @@ def test_renewed_under_load(box, short):
     assert {name: box.show(f"bellhop@{name}.service", "InvocationID") for name in BUSY} == began
     assert box.show("bellhop@rosa.service", "InvocationID") == ""
     for name in CUSTOMERS:
-        box.wait_for(f"a certificate of {name} that is not due", lambda name=name: is_fresh(state(box, name)))
+        box.wait_for(f"a certificate of {name} that is not due", lambda name=name: is_fresh(state(box, name)),
+                     seconds=60)
 
     def has_one_order_for_each_certificate():
         again = ordered_again(box)
         return len(short.orders()) <= len(short.issued()) + sum(again[name] for name in CUSTOMERS)
     # An order can be in progress.
-    box.wait_for("the end of an order", has_one_order_for_each_certificate)
+    box.wait_for("the end of an order", has_one_order_for_each_certificate, seconds=60)
 
 
 def test_due_at_once(box, dns):
@@ -75,7 +76,7 @@ def test_due_at_once(box, dns):
     dns.has("tina.example")
     box.run("bellhopctl", "add", "tina", "--create-user", "--host=tina.example", "--acme=tiny")
     try:
-        box.wait_for("renewals", lambda: len(tiny.issued()) > RENEWALS, seconds=60)
+        box.wait_for("renewals", lambda: len(tiny.issued()) > RENEWALS, seconds=180)
         # The pause doubles.
         assert state(box, "tina")["Failures"] >= RENEWALS
     finally:
