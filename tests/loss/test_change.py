@@ -10,8 +10,9 @@ from showcase import ALICE, BOB
 
 # Kept connections that an instance ends while it stops count as ended, not as failed: HTTP has it so.
 MANY = 10**6
-# In which a client on a busy machine sees that its connection has ended.
-SEEN_SEC = 2
+# In which a client sees that its connection has ended, even if the machine stalls. A connection that hangs is still a
+# failure: load.py waits much longer for an answer.
+SEEN_SEC = 10
 
 
 def pause(most=0.15):
@@ -85,6 +86,21 @@ def kill(box, name, who, program):
         box.try_run("systemctl", "kill", "--signal=KILL", *(["--kill-who=main"] if who == "parent" else []), unit)
 
 
+def processes(box, name):
+    group = box.show(f"bellhop@{name}.service", "ControlGroup")
+    return set(box.try_run("cat", f"/sys/fs/cgroup{group}/cgroup.procs").stdout.split()) if group else set()
+
+
+def kill_and_wait(box, name, who, program):
+    """Returns when the processes of that moment are gone: on a busy machine, children of a killed server can still receive
+    until the supervisor notices, and are killed then."""
+    before = processes(box, name)
+    kill(box, name, who, program)
+    if who != "children":
+        # An instance that starts may have had no server to kill.
+        box.wait_for("its end", lambda: not before & processes(box, name) or kill(box, name, who, program))
+
+
 def unexplained(report, kills):
     """The failures that no kill can have caused. kills: pairs of times, before and after each."""
     return [failure for failure in report.failures if not any(
@@ -104,7 +120,7 @@ def test_instance_killed_20_times(box, carol, server, mpm):
     with load(box, "carol.example", BOB, kinds=PROMPT_KINDS) as report:
         for i in range(20):
             began = time.monotonic()
-            kill(box, carol, ["all", "parent", "server", "children"][i % 4], program)
+            kill_and_wait(box, carol, ["all", "parent", "server", "children"][i % 4], program)
             kills.append((began, time.monotonic()))
             pause()
     assert unexplained(report, kills) == [] and all(failure["host"] != BOB for failure in report.failures)

@@ -13,7 +13,7 @@ import time
 import pytest
 from clients import HERE, PROMPT_KINDS, load, reporting, still_serving
 from showcase import ALICE, BOB
-from test_change import SEEN_SEC, kill, pause
+from test_change import SEEN_SEC, kill_and_wait, pause
 
 SECONDS = float(os.environ.get("BELLHOP_SOAK_SEC", "30"))
 CAROL = "carol.example"
@@ -40,19 +40,7 @@ class Soak:
     def kills_instance(self):
         """alice's, or a part of it."""
         who = random.choice(["all", "parent", "server", "children"])
-        self._kill((ALICE,), False, lambda: self._kill_instance(who))
-
-    def _kill_instance(self, who):
-        """Returns when its processes are gone: on a busy machine, children of a killed server can still receive until the
-        supervisor notices, and are killed then."""
-        before = self._processes()
-        kill(self.box, "alice", who)
-        if who != "children":
-            self.box.wait_for("its end", lambda: not before & self._processes())
-
-    def _processes(self):
-        group = self.box.show("bellhop@alice.service", "ControlGroup")
-        return set(self.box.try_run("cat", f"/sys/fs/cgroup{group}/cgroup.procs").stdout.split()) if group else set()
+        self._kill((ALICE,), False, lambda: kill_and_wait(self.box, "alice", who, "apache2"))
 
     def kills_router(self):
         """It loses what it has not handed off, so nothing that was partly answered."""
