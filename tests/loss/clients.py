@@ -19,6 +19,15 @@ class Report:
 
     counts = failures = longest_sec = None
 
+    def __init__(self, client):
+        self.client = client
+
+    def fewest_answers(self):
+        """The number of answers that each worker of load.py has had by now, at least."""
+        self.client.stdin.write("\n")
+        self.client.stdin.flush()
+        return int(self.client.stdout.readline())
+
     def fill(self, text):
         for name, value in json.loads(text).items():
             setattr(self, name, value)
@@ -40,7 +49,7 @@ def popen_script(box, script, *args):
 @contextlib.contextmanager
 def reporting(box, script, *args):
     client = popen_script(box, script, *args)
-    report = Report()
+    report = Report(client)
     try:
         line = client.stdout.readline()
         assert line == "running\n", line

@@ -7,7 +7,8 @@ load.py WORKERS HOST...: WORKERS is a JSON object, kind -> number for each host:
   keep   Requests on one connection as long as the server keeps it.
 
 Prints "running" when each worker has had an answer, continues until its standard input ends (or, if that never comes, for
-START_TIMEOUT), and prints a report as JSON.
+START_TIMEOUT), and prints a report as JSON. Answers each line of its standard input with the smallest number of answers that
+a worker has had.
 Times are of the monotonic clock, so the caller can compare them with its own.
 """
 
@@ -28,6 +29,8 @@ PATH = "/load.txt"
 
 # What a client of the web does by itself: RFC 9112 section 9.3.1, an answer that never began on a reused connection.
 ENDED_WHILE_IDLE = "ended while idle"
+# The servers end a connection that has been idle for 5 s. Only a client that stalls comes so late.
+CAME_LATE, IDLE_SEC = "came late", 5
 
 
 class Ended(Exception):
@@ -161,12 +164,12 @@ class Load:
         self.lock = threading.Lock()
         self.counts = collections.Counter()
         self.failures, self.longest_sec = [], 0.0
-        self.threads, self.waiting = [], set()
+        self.threads, self.answers = [], {}
         for kind, n in workers.items():
             for host in hosts:
                 for i in range(n):
                     name = f"{kind} {host} {i}"
-                    self.waiting.add(name)
+                    self.answers[name] = 0
                     self.threads.append(threading.Thread(target=self._work, args=(name, kind, host, i % 2 == 1)))
 
     def _work(self, name, kind, host, tls):
@@ -178,10 +181,11 @@ class Load:
 
     def _connect(self, name, kind, host, tls):
         connection, n_answers, began = None, 0, time.monotonic()
+        previous = sent = began
         try:
             connection = Tls(host, kind == "slow") if tls else Plain(kind == "slow")
             while True:
-                sent = time.monotonic() if n_answers > 0 else began
+                previous, sent = sent, time.monotonic() if n_answers > 0 else began
                 kept = ask(connection, host, kind == "keep" and not self.end.is_set())
                 n_answers += 1
                 self._answered(name, kind, time.monotonic() - sent)
@@ -189,7 +193,9 @@ class Load:
                     break
                 time.sleep(0.02)
         except Exception as error:  # pylint: disable=broad-except  (whatever it is, the connection has failed)
-            idle = n_answers > 0 and isinstance(error, (NoAnswer, BrokenPipeError))
+            idle = None
+            if n_answers > 0 and isinstance(error, (NoAnswer, BrokenPipeError)):
+                idle = ENDED_WHILE_IDLE if time.monotonic() < previous + IDLE_SEC else CAME_LATE
             self._failed(kind, host, tls, began, connection, idle, f"{type(error).__name__}: {error}")
         finally:
             if connection:
@@ -199,14 +205,14 @@ class Load:
         with self.lock:
             self.counts[kind] += 1
             self.longest_sec = max(self.longest_sec, sec)
-            self.waiting.discard(name)
-            if not self.waiting:
+            self.answers[name] += 1
+            if all(self.answers.values()):
                 self.running.set()
 
     def _failed(self, kind, host, tls, began, connection, idle, what):
         with self.lock:
             if idle:
-                self.counts[ENDED_WHILE_IDLE] += 1
+                self.counts[idle] += 1
                 return
             self.failures.append({
                 "kind": kind, "host": host, "tls": tls, "began": began, "ended": time.monotonic(),
@@ -217,7 +223,8 @@ class Load:
             thread.start()
         if self.running.wait(START_TIMEOUT):
             print("running", flush=True)
-            sys.stdin.read()
+            for _ in sys.stdin:
+                print(min(self.answers.values()), flush=True)
         self.end.set()
         for thread in self.threads:
             thread.join()

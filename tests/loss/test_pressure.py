@@ -130,8 +130,8 @@ def test_descriptor_limit(box, router_settings, way):
 
 
 def test_stuck_instance(box, router_settings):
-    """2000 connections wait for alice, whose instance is stopped; bob's clients don't notice, and none of alice's is
-    lost."""
+    """2000 connections wait for alice, whose instance is stopped; each of bob's clients gets answers meanwhile, and none of
+    alice's is lost."""
     n = 2000
     router_settings("PendingMaxPerInstance=4000\nHandoffTimeoutSec=60s")
     box.curl(f"http://{ALICE}/load.txt")
@@ -140,18 +140,15 @@ def test_stuck_instance(box, router_settings):
         with load(box, BOB, kinds={"new": 4, "slow": 1, "keep": 2}) as report, \
                 Crowd(box, n, 80, request(ALICE)) as crowd:
             box.wait_for("all have come and some are pending", lambda: status(box)["pending"] > n / 3)
-            stuck_since = time.monotonic()
-            time.sleep(4)
+            enough = report.fewest_answers() + 10
+            box.wait_for("answers for all of bob's clients", lambda: report.fewest_answers() >= enough)
             assert crowd.ask("unanswered") == n
-            stuck_sec = time.monotonic() - stuck_since
             box.run("systemctl", "kill", "--signal=CONT", "bellhop@alice.service")
             answers = crowd.ask("answers")
     finally:
         box.run("systemctl", "kill", "--signal=CONT", "bellhop@alice.service")
     assert [answer for answer in answers if not served(answer, ALICE)] == []
     report.assert_nothing_failed("new", "keep")
-    # Clients of the stuck instance wait as long as it is stuck.
-    assert report.longest_sec < stuck_sec / 2
 
 
 @pytest.mark.parametrize("n", [8, 800], ids=["queued", "queued and pending"])
