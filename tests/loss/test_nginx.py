@@ -29,7 +29,7 @@ def test_20_times(box, site, action):
         for _ in range(20):
             box.run("systemctl", action, UNIT)
             pause()
-        assert serves_by(box, "nginx")
+        box.wait_for("nginx serves", lambda: serves_by(box, "nginx"))
     report.assert_nothing_failed(*ALL_KINDS, idle_ends=MANY)
 
 
@@ -71,6 +71,8 @@ def test_idle_exits(box, site):
     began = box.run("date", "+%s.%N").strip()
     with load(box, HOST, kinds={"new": 1}) as report:
         for _ in range(60):
+            # However long its start takes.
+            box.wait_for("it runs", lambda: box.show(UNIT, "ActiveState") == "active")
             box.run("systemctl", "stop", UNIT)
             pause(0.3)
     report.assert_nothing_failed("new", idle_ends=MANY)

@@ -124,7 +124,7 @@ def test_descriptor_limit(box, router_settings, way):
         box.wait_for("nothing is pending", lambda: status(box)["pending"] < 5)
     report.assert_nothing_failed(*PROMPT_KINDS)
     assert busy < 0.3
-    said = "can't accept connections for a moment" in box.journal("-u", "bellhop-router", f"--since=@{since:.0f}")
+    said = "can't accept connections for a moment" in box.journal("-u", "bellhop-router", f"--since=@{since:.3f}")
     assert said == (way == "running")
     assert router_identity(box) == identity
 
@@ -154,7 +154,8 @@ def test_stuck_instance(box, router_settings):
 @pytest.mark.parametrize("n", [8, 800], ids=["queued", "queued and pending"])
 def test_killed_instance_loses_only_what_it_was_serving(box, carol, router_settings, n):
     """The instance stands still when n clients come, so it has received none of them; then it is killed."""
-    router_settings("PendingMaxPerInstance=4000")
+    # Half a request waits until the instance has started again and has answered everybody.
+    router_settings("PendingMaxPerInstance=4000\nSniffTimeoutSec=100s")
     box.start_customer(carol)
     publish(box, carol, "carol.example")
     # It begins to answer, which shows the client that the instance has the request.
