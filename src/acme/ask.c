@@ -10,6 +10,8 @@
 #define ANSWER_BYTES_MAX (1024U * 1024)
 #define TIMEOUT_SEC      120
 
+/* A system call on a socket with a time limit fails with EINTR after a stop, for example while the
+ * machine was suspended. */
 static int ask_send(int fd, const char *question)
 {
         size_t size = strlen(question);
@@ -17,6 +19,8 @@ static int ask_send(int fd, const char *question)
         while (size > 0) {
                 const ssize_t n = send(fd, question, size, MSG_NOSIGNAL);
 
+                if (n < 0 && errno == EINTR)
+                        continue;
                 if (n < 0)
                         return -errno;
                 question += n;
@@ -32,10 +36,10 @@ static int ask_receive(int fd, char *buffer)
 
         do {
                 n = recv(fd, buffer + size, ANSWER_BYTES_MAX - size, 0);
-                if (n < 0)
+                if (n < 0 && errno != EINTR)
                         return -errno;
-                size += (size_t)n;
-        } while (n > 0 && size < ANSWER_BYTES_MAX);
+                size += n < 0 ? 0 : (size_t)n;
+        } while (n != 0 && size < ANSWER_BYTES_MAX);
         buffer[size] = 0;
         return n == 0 ? 0 : -EFBIG;
 }
