@@ -75,6 +75,7 @@ typedef struct Order {
         bool is_installed;   /* this try has installed a certificate */
         bool is_answered;    /* the authority has answered, even with an error */
         bool is_general;     /* the authority or our account there failed, not a host */
+        bool has_failed;     /* the last try failed as a whole */
         bool is_unreachable; /* the next try comes soon, because the failure may be short */
 } Order;
 
@@ -365,6 +366,20 @@ static bool order_install(Order *order)
                order_fail(order, "bellhop-cert failed: %s", r == -EREMOTEIO ? text : strerror(-r));
 }
 
+/* Lets hosts with their own certificates use the present certificate, if they can. If the last try
+ * failed, the server may not have read all files, so it reads them again. */
+static void order_share(Order *order)
+{
+        _cleanup_free_ char *question =
+                text_format("share %s%s\n", order->what->name, order->has_failed ? " again" : "");
+        _cleanup_free_ char *text = NULL;
+        const int r = question ? acme_ask(order->what->cert_socket, question, &text) : -ENOMEM;
+
+        if (r < 0)
+                (void)order_fail(order, "bellhop-cert failed: %s",
+                                 r == -EREMOTEIO ? text : strerror(-r));
+}
+
 /* Whether the certificate is in place, but the server may still use an older one because its reload
  * failed. */
 static bool order_needs_reload(const Order *order, X509 *leaf)
@@ -395,10 +410,12 @@ static bool order_has_present(Order *order)
                 return false;
         leaf = sk_X509_value(chain, 0);
         good = order_is_enough(order, leaf) && !order_is_of_another(order, leaf);
-        if (good && order_needs_reload(order, leaf))
+        if (good && order_needs_reload(order, leaf)) {
                 (void)order_install(order);
-        else if (good)
+        } else if (good) {
                 order_note_certificate(order, leaf);
+                order_share(order);
+        }
         certificates_free(chain);
         return good;
 }
@@ -980,6 +997,7 @@ AcmeResult acme_order_run(const AcmeOrder *what)
                 (void)acme_state_read(what->state_dir, what->name, &order.state);
         }
         memcpy(before, order.state.certificate, sizeof(before));
+        order.has_failed = order.state.error;
         acme_state_set_error(&order.state, NULL);
         if (order_load_settings(&order) && order_check_hosts(&order)) {
                 order_set_aside(&order);

@@ -13,7 +13,11 @@
  *                  Returns a certificate request, signed by the customer's key. If there is no key,
  *                  first makes one of that type.
  *   install NAME   Replaces the present certificates by the new ones, and makes the instance's
- *                  server read them.
+ *                  server read them. Then does the same as "share".
+ *   share NAME [again]
+ *                  Copies the present certificate and key into the folders of hosts that can use
+ *                  them (share.h). If a certificate was replaced, or with "again", makes the
+ *                  instance's server read the files.
  *
  * Certificates and keys are read and parsed in a process that runs as the customer.
  */
@@ -22,6 +26,7 @@
 #include <openssl/pem.h>
 #include <systemd/sd-bus.h>
 
+#include "cert/share.h"
 #include "config/names.h"
 #include "ctl/ask/certificate.h"
 #include "ctl/change/change.h"
@@ -169,24 +174,56 @@ static int cert_request(const Cert *cert)
         return r == 0 && text ? cert_answer("ok\n", text) : cert_fail("the private key", r);
 }
 
-static int cert_install(const Cert *cert)
+/* Copies the present certificate to hosts that can use it. Returns whether it was copied, even if
+ * it could not be copied to all of them. */
+static bool cert_share_pair(const Cert *cert)
 {
+        const Share share = { .instance = &cert->instance, .hosts = cert->hosts };
         const char *name = cert->words[1];
-        sd_bus *bus = NULL;
-        int r = tls_files_use_key(cert->config_dir, name, NULL, cert_match, cert, NULL);
+        _cleanup_free_ char *folders = NULL;
+        const int r = tls_files_use_key(cert->config_dir, name, NULL, share_pair, &share, &folders);
 
-        if (r == 0)
-                r = tls_files_put(cert->config_dir, name, NULL, cert_take_chain, cert, true);
-        if (r != 0)
-                return cert_fail("the new certificate", r);
-        r = sd_bus_open_system(&bus);
-        if (r >= 0 && !change_renew_server(bus, cert->config_dir, name))
+        text_make_harmless(folders, 0);
+        if (folders)
+                log_info("%s: the certificate of the instance has replaced those in the folders of "
+                         "these hosts:%s",
+                         name, folders);
+        if (r < 0)
+                log_warning_errno(r, "%s: can't replace the certificates of all hosts: %m", name);
+        return folders;
+}
+
+static int cert_reload(const Cert *cert)
+{
+        sd_bus *bus = NULL;
+        int r = sd_bus_open_system(&bus);
+
+        if (r >= 0 && !change_renew_server(bus, cert->config_dir, cert->words[1]))
                 r = -EIO;
         sd_bus_flush_close_unref(bus);
         return r >= 0 ? cert_answer("ok\n", "")
                       : cert_answer("error",
                                     " the certificate is installed, but its instance can't be "
                                     "reloaded; the journal says why, in a line of bellhop-cert\n");
+}
+
+static int cert_install(const Cert *cert)
+{
+        const char *name = cert->words[1];
+        int r = tls_files_use_key(cert->config_dir, name, NULL, cert_match, cert, NULL);
+
+        if (r == 0)
+                r = tls_files_put(cert->config_dir, name, NULL, cert_take_chain, cert, true);
+        if (r != 0)
+                return cert_fail("the new certificate", r);
+        (void)cert_share_pair(cert);
+        return cert_reload(cert);
+}
+
+static int cert_share(const Cert *cert)
+{
+        return cert_share_pair(cert) || cert->n_words > 2 ? cert_reload(cert)
+                                                          : cert_answer("ok\n", "");
 }
 
 static const struct {
@@ -197,6 +234,7 @@ static const struct {
         { "show", 2, cert_show },
         { "request", 4, cert_request },
         { "install", 2, cert_install },
+        { "share", 2, cert_share },
 };
 
 /* --- the question --- */

@@ -423,7 +423,7 @@ class Carry:
             installed = user and access.installed_pair(user, path)
             # bellhop-acme may have replaced the installed certificate by a newer one, so the one in the plan is not
             # installed again.
-            if installed and not folder and there and self.tls_of(entry, there) == there["tls"] == "acme":
+            if installed and there and self.tls_of(entry, there) == there["tls"] == "acme":
                 continue
             if installed != pair:
                 yield Step("certificate", f"install the certificate of {name} in {path}",

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "ctl/ask/hosts.h"
+
 typedef enum PemResult {
         PEM_TAKEN,
         PEM_NOTHING, /* the text has no certificate, or no key */
@@ -70,6 +72,12 @@ time_t certificate_not_after(const X509 *certificate);
 /* Whether the certificate is valid for the host. The host "*.example" stands for all hosts with one
  * label before ".example". */
 bool certificate_covers(X509 *certificate, const char *host);
+
+/* Whether the certificate is valid for each host of the instance for which the other certificate
+ * is valid. If clients can also use hosts that are not in hosts (hosts_are_open()), it must be
+ * valid for all names of the other certificate. */
+bool certificate_covers_like(X509 *certificate, X509 *other, const Hosts *hosts,
+                             const Instance *instance);
 
 /* Describes the weakness of a certificate, for people. NULL: the certificate is strong enough. */
 const char *certificate_weakness(X509 *certificate);

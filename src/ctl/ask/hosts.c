@@ -20,6 +20,14 @@ Hosts *hosts_new(const HostMap *map, size_t n_instances)
         return r == 0 ? hosts : hosts_free(hosts, n_instances);
 }
 
+bool hosts_are_open(const Hosts *hosts, const Instance *instance)
+{
+        for (size_t i = 0; i < hosts->n_hosts; i++)
+                if (hosts->hosts[i][0] == '*')
+                        return true;
+        return instance->is_default || hosts->n_addresses > 0;
+}
+
 Hosts *hosts_free(Hosts *hosts, size_t n_instances)
 {
         for (size_t i = 0; hosts && i < n_instances; i++) {

@@ -17,6 +17,9 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
+#define KEPT_MAX      1000 /* previous versions of a pair */
+#define NAME_KEPT_MAX 32
+
 typedef enum TlsFile { TLS_KEY, TLS_CERTIFICATE, TLS_FILE_KINDS } TlsFile;
 
 static const struct {
@@ -85,6 +88,34 @@ static int tls_files_write_pair(int folder, const TlsPair *pair)
                 (void)unlinkat(folder, tls_files[i].unfinished, 0);
         ERR_clear_error();
         return r;
+}
+
+/* Gives each file in the folder a second name, which ends with a number. If this fails for one of
+ * the files, no file gets one. */
+static int tls_files_keep(int folder, unsigned number)
+{
+        char names[TLS_FILE_KINDS][NAME_KEPT_MAX];
+        int r = 0;
+
+        for (TlsFile i = 0; r == 0 && i < TLS_FILE_KINDS; i++) {
+                (void)snprintf(names[i], NAME_KEPT_MAX, "%s~%u", tls_files[i].name, number);
+                if (linkat(folder, tls_files[i].name, folder, names[i], 0) == 0)
+                        continue;
+                r = -errno;
+                while (i-- > 0)
+                        (void)unlinkat(folder, names[i], 0);
+                break;
+        }
+        return r;
+}
+
+int tls_files_replace(int folder, const TlsPair *pair)
+{
+        int r = pair->key ? -EEXIST : 0;
+
+        for (unsigned i = 1; r == -EEXIST && i <= KEPT_MAX; i++)
+                r = tls_files_keep(folder, i);
+        return r < 0 ? r : tls_files_write_pair(folder, pair);
 }
 
 static bool tls_files_exist(int folder)

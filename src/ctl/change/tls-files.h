@@ -35,6 +35,11 @@ typedef int TlsMake(const void *userdata, TlsPair *ret);
 int tls_files_put(const char *config_dir, const char *instance, const char *host, TlsMake *make,
                   const void *userdata, bool replace);
 
+/* Replaces certificate and key in the folder. Call it in a process with the customer's rights. If
+ * pair->key is not NULL, the previous files remain there as fullchain.pem~N and privkey.pem~N.
+ * Returns 0 or a negative errno. */
+int tls_files_replace(int folder, const TlsPair *pair);
+
 /* Uses the key, and sets *ret_text. folder: the folder of the key. Returns 0 or a negative
  * errno. */
 typedef int TlsUse(int folder, EVP_PKEY *key, const void *userdata, char **ret_text);
