@@ -231,18 +231,20 @@ static CtlStatus cert_show(const Ctl *ctl, const char *name, const char *host)
         return output_done(&output, status);
 }
 
-/* Warns if bellhop-acme will replace the certificate. bellhop-acme never replaces the certificate
- * of a single host. */
+/* Warns if bellhop-acme will replace the certificate. */
 static void cert_say_replaced(const Ctl *ctl, const char *name, const char *host)
 {
         Instance instance;
 
-        if (!host && !ctl->no_legend && !ctl->json &&
+        if (!ctl->no_legend && !ctl->json &&
             config_read_instance(ctl->config_dir, name, &instance) == 0 && instance.tls == TLS_ACME)
-                output_print("%s has Tls=acme: bellhop-acme replaces this certificate when its "
-                             "renewal is due, or at the next try if browsers do not accept the "
-                             "certificate. To keep it, run: bellhopctl set %s --tls=files\n",
-                             name, name);
+                output_print("%s has Tls=acme: bellhop-acme replaces this certificate %s, or at "
+                             "the next try if browsers do not accept the certificate. To keep it, "
+                             "run: bellhopctl set %s --tls=files\n",
+                             name,
+                             host ? "when the certificate of the instance expires later"
+                                  : "when its renewal is due",
+                             name);
 }
 
 /* Prints the result of self_signed_make() or tls_files_put(). If host is NULL, the certificate is

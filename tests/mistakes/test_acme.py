@@ -5,7 +5,7 @@ what bellhop-acme would have written down; tests/path has all that check makes o
 import json
 
 import pytest
-from test_mistakes import FILE, find, findings, is_command
+from test_mistakes import FILE, SITES, TLS, assert_served, find, findings, is_command
 
 UNIT, STATES = "/etc/systemd/system/bellhop-acme.service", "/var/lib/bellhop-acme/instances"
 UACME = "/usr/bin/uacme"
@@ -68,3 +68,31 @@ def test_no_certificate(acme):
     assert status["certificate_error"] == "no host of the instance can get a certificate"
     acme.path(f"{STATES}/carol").unlink()
     assert findings(acme) == []
+
+
+def unused(box):
+    """The places of certificates that bellhop-acme does not renew, and the advice."""
+    found = json.loads(box.try_run("bellhopctl", "check", "--json").stdout)["findings"]
+    return {one["file"]: one["advice"] for one in found if one["kind"] == "acme-unused"}
+
+
+def test_certificates_elsewhere(acme):
+    """A credential, and the certificate that a snippet names."""
+    drop_in = "/etc/systemd/system/bellhop@carol.service.d/tls.conf"
+    acme.write(drop_in, "[Service]\n" + "".join(f"LoadCredential={name}:{TLS}/{name}\n" for name in ("fullchain.pem", "privkey.pem")))
+    acme.shell(f"install -d -o carol /home/carol/tls; install -o carol -m 0400 {TLS}/*.pem /home/carol/tls")
+    acme.write(f"{SITES}/own.conf", "<VirtualHost *:443>\n    ServerName www.carol.example\n    SSLCertificateFile "
+               "/home/carol/tls/fullchain.pem\n    SSLCertificateKeyFile /home/carol/tls/privkey.pem\n</VirtualHost>\n")
+    acme.shell("systemctl daemon-reload; systemctl try-restart bellhop@carol.service")
+    assert_served(acme)
+    advice = unused(acme)
+    assert advice.keys() == {FILE, f"{SITES}/own.conf"}
+    # The advice: remove the lines, then run these commands.
+    acme.path(drop_in).unlink()
+    acme.shell("systemctl daemon-reload; systemctl try-restart bellhop@carol.service")
+    assert "'systemctl daemon-reload' and 'systemctl try-restart bellhop@carol.service'" in advice[FILE]
+    acme.shell(f"sed -i '/SSLCertificate/d' {SITES}/own.conf")
+    acme.shell(advice[f"{SITES}/own.conf"].split("'")[1])
+    assert unused(acme) == {}
+    assert_served(acme)
+    acme.shell(f"rm {SITES}/own.conf; bellhopctl apply")

@@ -142,9 +142,9 @@ def test_metrics(machine):
 # --- check ---
 
 
-def certificate(machine, name, days, hosts, begin=0, issuer=False):
-    """Installs one, which an authority has signed or itself."""
-    folder = machine.config / f"tls/{name}"
+def certificate(machine, name, days, hosts, begin=0, issuer=False, host="."):
+    """Installs one, which an authority has signed or itself. host: in the folder of that host."""
+    folder = machine.config / f"tls/{name}/{host}"
     folder.mkdir(parents=True, exist_ok=True)
     names = ",".join(f"DNS:{host}" for host in hosts)
     ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"]
@@ -178,7 +178,7 @@ commonName = supplied
     if issuer:
         (folder / "fullchain.pem").write_text((folder / "fullchain.pem").read_text() + (folder / "ca.pem").read_text())
     shutil.chown(folder, name, name)
-    for file in folder.iterdir():
+    for file in filter(pathlib.Path.is_file, folder.iterdir()):
         shutil.chown(file, name, name)
         file.chmod(0o400)
 
@@ -258,6 +258,49 @@ def test_check_of_hosts_that_it_lacks(with_authority):
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="certificates of others")
+def test_check_of_a_host_with_its_own(with_authority):
+    """The instance's certificate replaces it in time, if it covers the same hosts."""
+    machine = with_authority
+    machine.instance(A, "Host=a.example b.example\nTls=acme\n", GOOD + "Failed=b.example It has no address.\n")
+    certificate(machine, A, 80, ["a.example", "b.example"], -10, True)
+    certificate(machine, A, 20, ["b.example"], -70, True, host="b.example")
+    assert findings(machine).keys() == {"acme-hosts"}
+    certificate(machine, A, 6, ["b.example"], -84, True, host="b.example")
+    assert findings(machine)["certificate-expires"]["advice"].startswith("Wait until bellhop-acme replaces the certificate")
+    # A copy has no faults of its own.
+    certificate(machine, A, 1, ["a.example", "b.example"], -89, True)
+    for file in ("fullchain.pem", "privkey.pem"):
+        shutil.copy2(machine.config / f"tls/{A}/{file}", machine.config / f"tls/{A}/b.example/{file}")
+        shutil.chown(machine.config / f"tls/{A}/b.example/{file}", A, A)
+    found = findings(machine)
+    assert found.keys() == {"acme-hosts", "certificate-expires"}
+    assert found["certificate-expires"]["file"] == f"{machine.config}/tls/{A}/fullchain.pem"
+    certificate(machine, A, 80, ["a.example"], -10, True)
+    certificate(machine, A, 20, ["b.example"], -70, True, host="b.example")
+    found = findings(machine)["certificate-expires"]
+    assert found["what"].endswith("; bellhop-acme does not replace it, because the certificate of the instance does not cover the same hosts")
+    assert found["advice"] == f"Install certificate and key with 'bellhopctl cert {A} --host=b.example --install CERT KEY'."
+
+
+@pytest.mark.parametrize("server, directive, own", [
+    ("apache", "SSLCertificateFile", "${{BELLHOP_TLS}}"), ("apache", "sslcertificatefile", "{tls}"), ("nginx", "ssl_certificate", "{tls}")])
+def test_check_of_certificates_in_snippets(with_authority, server, directive, own):
+    """bellhop-acme renews only those in the folder of the instance and in those of hosts."""
+    machine = with_authority
+    own, end = own.format(tls=machine.config / f"tls/{A}"), ";" if server == "nginx" else ""
+    (machine.config / f"sites/{A}").mkdir(parents=True)
+    snippet = machine.config / f"sites/{A}/own.conf"
+    paths = [f"{own}/fullchain.pem", f'"{own}/b.example/fullchain.pem"', "/home/x/fullchain.pem", f"{own}/b.example/x/fullchain.pem",
+             f"{own}x/fullchain.pem", f"{own}/b.example/cert.pem"]
+    snippet.write_text("".join(f"{directive} {path}{end}\n" for path in paths))
+    for tls in ("acme", "files"):
+        machine.instance(A, f"Host=a.example\nServer={server}\nTls={tls}\n", GOOD)
+        found = [one for one in machine.json("check", f"--instance={A}")["findings"] if one["kind"] == "acme-unused"]
+        assert [(one["file"], one["line"], one["what"].split()[1], one["severity"]) for one in found] == [
+            (str(snippet), line, paths[line - 1], "note") for line in (3, 4, 5, 6) if tls == "acme"]
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="certificates of others")
 @pytest.mark.parametrize("file", ["fullchain.pem", "privkey.pem"])
 def test_check_of_damaged_files(with_authority, file):
     """The instance has to start, so they are made anew; none has to be installed by hand."""
@@ -328,6 +371,7 @@ def test_cert_says_that_it_is_replaced(machine):
     machine.instance(A, "Host=a.example\nTls=acme\n")
     words = "cert", A, "--self-signed", "--force", f"--config={machine.config}"
     assert f"bellhop-acme replaces this certificate when its renewal is due, or at the next try if browsers do not accept the certificate. To keep it, run: bellhopctl set {A} --tls=files" in run(*words)
-    assert "acme" not in run(*words, "--host=a.example") and run(*words, "--no-legend") == ""
+    assert "replaces this certificate when the certificate of the instance expires later, or at the next try" in run(*words, "--host=a.example")
+    assert run(*words, "--no-legend") == ""
     machine.instance(A, "Host=a.example\n")
     assert "acme" not in run(*words)

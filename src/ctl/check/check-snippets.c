@@ -153,6 +153,41 @@ static void snippets_check_lines(InstanceCheck *inst, const char *file, const ch
                 }
 }
 
+/* Whether bellhop-acme renews the certificate at this path: in the folder of the instance's
+ * certificate, or in the folder of a host below it. */
+static bool snippets_is_acme(const InstanceCheck *inst, const char *path)
+{
+        const char *const folders[] = { "${BELLHOP_TLS}", inst->tls };
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                const size_t length = strlen(folders[i]);
+                const char *host = path + length + 1;
+
+                if (strncmp(path, folders[i], length) == 0 && path[length] == '/' &&
+                    (strcmp(host, "fullchain.pem") == 0 ||
+                     strcmp(host + strcspn(host, "/"), "/fullchain.pem") == 0))
+                        return true;
+        }
+        return false;
+}
+
+/* Reports each certificate that bellhop-acme does not renew. */
+static void snippets_check_certificates(InstanceCheck *inst, const char *file, const char *text)
+{
+        const Language *language = snippets_language(inst);
+        const char *argument, *rest = text;
+        char path[PATH_MAX];
+
+        while ((argument = snippets_next(&rest, language->certificate, language->ends))) {
+                inst->sets_certificate = true;
+                snippets_take_word(language, argument, path);
+                if (inst->instance->tls == TLS_ACME && !snippets_is_acme(inst, path))
+                        finding_add(&inst->check->findings, FINDING_ACME_UNUSED,
+                                    (Place){ inst->name, file, snippets_line(text, argument) },
+                                    NULL, "%s %s", language->certificate, path);
+        }
+}
+
 void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path,
                          const char *advice, const Access *access)
 {
@@ -208,8 +243,7 @@ static void snippets_look_at(InstanceCheck *inst, const char *path)
         inst->sets_document_root |= snippets_have(language, text, language->elsewhere);
         snippets_note_roots(inst, text);
         inst->sets_handler |= snippets_have(language, text, language->handlers);
-        inst->sets_certificate |=
-                snippets_have(language, text, (const char *const[]){ language->certificate, NULL });
+        snippets_check_certificates(inst, path, text);
 }
 
 void snippets_look(InstanceCheck *inst)

@@ -15,6 +15,10 @@
 #define ADVICE_CREDENTIAL                                                                    \
         "Replace the files that LoadCredential= of bellhop@{name}.service names, then run '" \
         "systemctl try-restart bellhop@{name}.service'."
+#define ADVICE_NO_CREDENTIAL                                                                       \
+        "To use the certificate that bellhop-acme gets, remove the credentials fullchain.pem and " \
+        "privkey.pem from the drop-ins of bellhop@{name}.service, then run 'systemctl "            \
+        "daemon-reload' and 'systemctl try-restart bellhop@{name}.service'."
 /* The first command makes a self-signed pair of certificate and key, because bellhop-acme needs a
  * pair with which the instance can start. */
 #define ADVICE_ACME_ANEW                                           \
@@ -37,15 +41,9 @@ typedef struct Pair {
         STACK_OF(X509) * certificates; /* NULL: could not be read */
         EVP_PKEY *key;                 /* NULL: could not be read */
         bool is_key_sealed;            /* encrypted by systemd-creds(1): only systemd can read it */
+        bool is_acme;                  /* bellhop-acme will replace it */
         const char *advice;            /* replaces the usual advice of a finding; NULL: keeps it */
 } Pair;
-
-/* Whether bellhop-acme installs the pair. It does not install a pair for a single host, or a pair
- * that systemd passes as credentials. */
-static bool tls_is_acme(const Pair *pair)
-{
-        return pair->inst->instance->tls == TLS_ACME && !pair->host && !pair->inst->has_credentials;
-}
 
 #define tls_finding(pair, kind, path, ...) \
         instance_finding((pair)->inst, kind, path, (pair)->advice, __VA_ARGS__)
@@ -71,9 +69,8 @@ static void tls_check_exposure(const Pair *pair, const struct stat *st)
         if (pair->inst->has_credentials)
                 advice = "Allow only root to read the key (mode 0400).";
         else if (st->st_uid != user->uid)
-                advice = tls_is_acme(pair) ? ADVICE_ACME_ANEW
-                                           : "Install certificate and key with '" ADVICE_INSTALL
-                                             "'.";
+                advice = pair->is_acme ? ADVICE_ACME_ANEW
+                                       : "Install certificate and key with '" ADVICE_INSTALL "'.";
         instance_finding(pair->inst, FINDING_KEY_EXPOSED, pair->key_path, advice,
                          "users other than %s can read the key (mode %04o)", pair->inst->name,
                          st->st_mode & 07777);
@@ -184,7 +181,7 @@ static void tls_check_chain(const Pair *pair, const Chain *chain)
                 break;
         case CHAIN_SELF_SIGNED:
                 instance_finding(pair->inst, FINDING_SELF_SIGNED, path,
-                                 tls_is_acme(pair) ? ADVICE_ACME_WAIT : NULL,
+                                 pair->is_acme ? ADVICE_ACME_WAIT : NULL,
                                  "the certificate is self-signed");
                 break;
         case CHAIN_UNTRUSTED:
@@ -228,6 +225,10 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
         const char *path = pair->certificate_path, *weakness = certificate_weakness(certificate);
         _cleanup_free_ char *subject = certificate_subject(certificate);
         const char *name = subject && subject[0] ? subject : "without name";
+        const char *why = pair->host && !pair->is_acme && pair->inst->instance->tls == TLS_ACME
+                                  ? "; bellhop-acme does not replace it, because the certificate "
+                                    "of the instance does not cover the same hosts"
+                                  : "";
         char from[32], until[32], days[SHOWN_MAX];
 
         tls_format_minute(certificate_not_before(certificate), from);
@@ -242,15 +243,15 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
         case VALIDITY_ENDS_SOON:
                 /* Ignores the certificate of an authority, which the authority renews, and a
                  * certificate that bellhop-acme may still renew in time. */
-                if (is_leaf && !(tls_is_acme(pair) && tls_is_early(certificate, now)))
+                if (is_leaf && !(pair->is_acme && tls_is_early(certificate, now)))
                         instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRES, path, advice,
-                                         "the certificate (%s) expires in %s, on %s", name,
+                                         "the certificate (%s) expires in %s, on %s%s", name,
                                          show_days((uint64_t)((end - now) / DAY_SECONDS), days),
-                                         until);
+                                         until, why);
                 break;
         case VALIDITY_OVER:
                 instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRED, path, advice,
-                                 "the certificate (%s) expired on %s", name, until);
+                                 "the certificate (%s) expired on %s%s", name, until, why);
                 break;
         }
         if (weakness)
@@ -306,7 +307,7 @@ static void tls_judge_pair(const Pair *pair)
                 pair->inst->certificate_end = certificate_not_after(chain.leaf);
                 pair->inst->self_signed = chain.state == CHAIN_SELF_SIGNED;
         }
-        if (tls_is_acme(pair))
+        if (pair->is_acme)
                 advice = ADVICE_ACME_WAIT;
         else if (!pair->advice && certificate_is_self_signed(chain.leaf))
                 advice = ADVICE_SIGN_AGAIN;
@@ -322,8 +323,8 @@ static void tls_judge_pair(const Pair *pair)
 }
 
 /* Checks the pair of a host. If one of the files is missing, the instance ignores the pair and
- * still starts. */
-static void tls_check_host(InstanceCheck *inst, const char *host)
+ * still starts. main: the certificate of the instance; NULL: it could not be read. */
+static void tls_check_host(InstanceCheck *inst, const char *host, X509 *main)
 {
         char folder[PATH_MAX];
         _cleanup_free_ char *advice = text_format(
@@ -337,8 +338,19 @@ static void tls_check_host(InstanceCheck *inst, const char *host)
         (void)snprintf(pair.certificate_path, PATH_MAX, "%.*s/fullchain.pem", PATH_MAX - 16,
                        folder);
         (void)snprintf(pair.key_path, PATH_MAX, "%.*s/privkey.pem", PATH_MAX - 16, folder);
-        if (tls_read_pair(&pair))
-                tls_judge_pair(&pair);
+        if (tls_read_pair(&pair)) {
+                X509 *leaf = sk_X509_value(pair.certificates, 0);
+
+                pair.is_acme = inst->instance->tls == TLS_ACME && main &&
+                               certificate_covers_like(main, leaf, inst->hosts, inst->instance);
+                /* bellhop-acme copies the certificate of the instance to hosts. A copy has the same
+                 * faults. */
+                if (main && X509_cmp(main, leaf) == 0 && pair.key &&
+                    X509_check_private_key(leaf, pair.key) == 1)
+                        tls_check_hosts(&pair, leaf, advice);
+                else
+                        tls_judge_pair(&pair);
+        }
         certificates_free(pair.certificates);
         EVP_PKEY_free(pair.key);
 }
@@ -366,9 +378,15 @@ void check_tls(InstanceCheck *inst)
                 return;
         passed = tls_find_credentials(&pair, &closed);
         inst->has_credentials = passed > 0;
+        pair.is_acme = inst->instance->tls == TLS_ACME && !inst->has_credentials;
         pair.advice = inst->has_credentials ? ADVICE_CREDENTIAL
-                      : tls_is_acme(&pair)  ? ADVICE_ACME_ANEW
+                      : pair.is_acme        ? ADVICE_ACME_ANEW
                                             : NULL;
+        if (inst->has_credentials && inst->instance->tls == TLS_ACME)
+                instance_finding(inst, FINDING_ACME_UNUSED, inst->instance->file,
+                                 ADVICE_NO_CREDENTIAL,
+                                 "the file has Tls=acme, but the unit passes another certificate "
+                                 "as a credential");
         if (passed < 0)
                 instance_finding(inst, FINDING_NOT_CHECKED, NULL, NULL,
                                  "the certificate was not checked: systemd does not answer whether "
@@ -383,7 +401,8 @@ void check_tls(InstanceCheck *inst)
         else if (tls_read_pair(&pair))
                 tls_judge_pair(&pair);
         for (size_t i = 0; passed == 0 && i < inst->hosts->n_hosts; i++)
-                tls_check_host(inst, inst->hosts->hosts[i]);
+                tls_check_host(inst, inst->hosts->hosts[i],
+                               pair.certificates ? sk_X509_value(pair.certificates, 0) : NULL);
         certificates_free(pair.certificates);
         EVP_PKEY_free(pair.key);
 }

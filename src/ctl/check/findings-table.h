@@ -75,6 +75,9 @@ ROW(KEY_MISMATCH, "key-mismatch", ERROR, "The instance does not start, or refuse
 ROW(ACME_FAILED, "acme-failed", WARNING,
     "The present certificate remains in use while it is valid.", ACME_AGAIN)
 ROW(ACME_HOSTS, "acme-hosts", WARNING, "Browsers refuse the website under these names.", ACME_AGAIN)
+ROW(ACME_UNUSED, "acme-unused", NOTE, "bellhop-acme does not renew this certificate.",
+    "To use the certificate that bellhop-acme gets, remove the lines that name this certificate "
+    "and its key, then run '" ADVICE_RELOAD "'.")
 ROW(ACME_WILDCARD, "acme-wildcard", WARNING,
     "An authority signs a certificate for a wildcard only after a DNS challenge.",
     "Write Challenges=dns-01 and DnsHook= into the file of the authority, see "
