@@ -299,6 +299,16 @@ def test_hostile_folder_does_not_hold_up_the_check(box):
     assert not any(c in done.stdout for c in "\x1b\u202e")
 
 
+def test_passwords_in_a_folder_with_a_hostile_name(box):
+    """No name that a customer chose is in a command for root."""
+    name = "$(touch owned)"
+    box.shell(f"chmod 0755 {WWW}; cd {WWW}; umask 022; mkdir '{name}'; touch '{name}/index.php' '{name}/.env'; "
+              f"chown -R carol: {WWW}")
+    found = find(box, "secret-exposed")
+    assert found["file"] == f"{WWW}/{name}/.env"
+    assert not is_command(found["advice"]) and name not in found["advice"]
+
+
 def test_endless_htaccess_is_said(box):
     """Apache goes through all of it for each visitor, too."""
     box.shell(f"truncate -s 1T {HTACCESS}; chown carol: {HTACCESS}")

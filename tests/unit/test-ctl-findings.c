@@ -31,8 +31,21 @@ static void test_advice(void **state)
         assert_advice(NULL, NOWHERE, "<{name}{file}>", "<>");
         assert_advice(NULL, place, "{nam} {{name}} {", "{nam} {alice} {");
         /* What is filled in is not looked through again. */
-        assert_advice(NULL, (Place){ "alice", "/{name}", 0 }, "{file}", "/{name}");
-        assert_advice(NULL, (Place){ "alice", "/\033[31m", 0 }, "{file}", "/?[31m");
+        assert_advice(NULL, (Place){ NULL, "/{name}", 0 }, "{file}", "/{name}");
+        assert_advice(NULL, (Place){ NULL, "/\033[31m", 0 }, "{file}", "/?[31m");
+}
+
+/* A shell of root's may get the advice. */
+static void test_names_of_customers(void **state)
+{
+        static const char *const names[] = { "/$(x)", "/a b", "/a;x", "/\033[31m", "/{name}" };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                assert_advice(NULL, (Place){ "alice", names[i], 0 }, "chmod o= {file}",
+                              "Change the mode of the file as user alice (runuser --pty -u alice). "
+                              "Its path has characters that can't be shown safely in a command.");
+        assert_advice(NULL, (Place){ "alice", names[0], 0 }, "chmod {name}", "chmod alice");
 }
 
 static void test_kinds_have_own_advice(void **state)
@@ -132,8 +145,11 @@ static void test_table(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_advice), cmocka_unit_test(test_kinds_have_own_advice),
-                cmocka_unit_test(test_order),  cmocka_unit_test(test_alike),
+                cmocka_unit_test(test_advice),
+                cmocka_unit_test(test_names_of_customers),
+                cmocka_unit_test(test_kinds_have_own_advice),
+                cmocka_unit_test(test_order),
+                cmocka_unit_test(test_alike),
                 cmocka_unit_test(test_table),
         };
 

@@ -162,31 +162,18 @@ void check_document_root(InstanceCheck *inst)
                                  access.stat.st_mode & 07777);
 }
 
-/* Whether a command for root can safely contain the name of a customer's file. */
-static bool pages_is_plain(const char *path)
-{
-        return path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                 "._-/")] == 0;
-}
-
 static void pages_add_closed(InstanceCheck *inst, const ClosedPages *closed)
 {
         const bool is_own = closed->stat.st_uid == inst->user.uid;
         _cleanup_free_ char *more = NULL;
-        const char *advice = NULL;
         Finding *finding;
 
         if (closed->n == 0)
                 return;
-        if (is_own)
-                advice = pages_is_plain(closed->path)
-                                 ? "runuser --pty -u {name} -- chmod u+rX {file}"
-                                 : "As user {name}, give the owner access (runuser --pty -u "
-                                   "{name}); the path has characters that can't be shown safely in "
-                                   "a command.";
         if (closed->n > 1)
                 more = text_format(", nor %zu more files or folders", closed->n - 1);
-        finding = instance_finding(inst, FINDING_PAGES_UNREADABLE, closed->path, advice,
+        finding = instance_finding(inst, FINDING_PAGES_UNREADABLE, closed->path,
+                                   is_own ? "runuser --pty -u {name} -- chmod u+rX {file}" : NULL,
                                    "user %s can't read it (owner uid %u, mode %04o)%s", inst->name,
                                    (unsigned)closed->stat.st_uid, closed->stat.st_mode & 07777,
                                    more ? more : "");

@@ -30,6 +30,11 @@ const char *const severity_names[SEVERITIES] = {
         "again "                                                                                \
         "by itself: 'bellhopctl status {name}' shows when."
 
+/* The advice for a file if a shell could run parts of its name. */
+#define BY_HAND                                                                               \
+        "Change the mode of the file as user {name} (runuser --pty -u {name}). Its path has " \
+        "characters that can't be shown safely in a command."
+
 #define RESTART_OR_WHY(unit) "systemctl restart " unit " || journalctl -n 20 -u " unit
 
 #define ROW(KIND, id, severity, ...) [FINDING_##KIND] = { id, SEVERITY_##severity, __VA_ARGS__ },
@@ -96,6 +101,13 @@ static char *findings_replace(const char *text, const char *const pairs[][2], si
         return out && fclose(out) == 0 ? take_ptr(replaced) : NULL;
 }
 
+/* Whether a command for root can safely contain the name of a customer's file. */
+static bool findings_is_plain(const char *path)
+{
+        return path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                 "._-/")] == 0;
+}
+
 /* Returns a copy of the advice, with its placeholders replaced. The caller frees the copy. Returns
  * NULL if memory runs out. */
 static char *findings_fill(const Findings *findings, Place place, const char *advice)
@@ -135,6 +147,9 @@ Finding *finding_add(Findings *findings, FindingKind kind, Place place, const ch
         finding.severity = finding_infos[kind].severity;
         if (!advice)
                 advice = finding_infos[kind].advice;
+        if (advice && place.instance && place.file && strstr(advice, "{file}") &&
+            !findings_is_plain(place.file))
+                advice = BY_HAND;
         if (advice) {
                 finding.advice = findings_fill(findings, place, advice);
                 finding.any_advice = findings_fill(findings, any, advice);
