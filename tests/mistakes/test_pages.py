@@ -299,6 +299,52 @@ def test_hostile_folder_does_not_hold_up_the_check(box):
     assert not any(c in done.stdout for c in "\x1b\u202e")
 
 
+# Run as the customer, in the document root. A way along the links has 54000 parts, far down and up again. Each of 200
+# applications has such a link in place of each file that check looks for.
+DETOURS = """
+import os
+os.umask(0o022)
+depth, root = 700, os.getcwd()
+for i in range(39):
+    os.symlink("d/" * depth + "../" * depth + (f".l{i - 1}" if i else "index.cgi"), f".l{i}")
+for path in ("default/settings.php", "config.php", "system/settings.php", "etc/env.php", "LocalConfiguration.php",
+             "version.php", "lib/Drupal.php", "manifests/files/joomla.xml", "versioncheck.php", "WebStart.php", "sysext",
+             "magento", "moodlelib.php", "defines.inc.php"):
+    os.makedirs(os.path.dirname(f".s/{path}"), exist_ok=True)
+    os.symlink(f"{root}/.l38", f".s/{path}")
+for i in range(200):
+    os.mkdir(f"app{i}")
+    open(f"app{i}/index.php", "w").close()
+    for name in (".env", "wp-config.php", "configuration.php", "LocalSettings.php", "settings.php"):
+        os.symlink("../.l38", f"app{i}/{name}")
+    for name in ("sites", "config", "app", "typo3conf", "wp-includes", "core", "administrator", "lib", "includes", "typo3", "bin"):
+        os.symlink("../.s", f"app{i}/{name}")
+for _ in range(depth):
+    os.mkdir("d")
+    os.chdir("d")
+"""
+
+
+def test_links_do_not_hold_up_the_check(box):
+    """All findings of other kinds and of other customers are there, and it is said that some may be missing."""
+    box.shell(f"chmod 0755 {WWW}; {htaccess('Nonsense')}")
+    box.run("runuser", "-u", "carol", "--", "env", "-C", WWW, "python3", "-c", DETOURS)
+    done = box.try_run("timeout", "100", "bellhopctl", "check", "--json")
+    assert done.returncode == 1, done
+    found = json.loads(done.stdout)["findings"]
+    assert [entry["file"] for entry in found if entry["kind"] == "htaccess-error"] == [HTACCESS]
+    assert [entry["file"] for entry in found if entry["kind"] == "not-checked" and "more than 20 seconds" in entry["what"]] == [WWW]
+
+
+def test_passwords_in_many_files(box):
+    """A customer with many such applications does not fill the report."""
+    box.shell(f"chmod 0755 {WWW}; cd {WWW}; umask 022; for i in $(seq 12); do mkdir $i; touch $i/index.php $i/.env; done; "
+              f"chown -R carol: {WWW}")
+    found = [entry for entry in findings(box) if entry["kind"] == "secret-exposed"]
+    assert len(found) == 11 and found[-1]["file"] is None
+    assert found[-1]["what"] == "every user of this machine can read 2 more files"
+
+
 def test_passwords_in_a_folder_with_a_hostile_name(box):
     """No name that a customer chose is in a command for root."""
     name = "$(touch owned)"

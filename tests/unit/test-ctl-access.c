@@ -156,6 +156,40 @@ static void test_links(void **state)
         assert_obstacle(in("a/to-vault"), R_OK, -EACCES, in("vault"));
 }
 
+/* Makes a link whose target goes down and up again as often as fits, and then leads on. */
+static void make_detour(const char *name, const char *leads)
+{
+        static const char step[] = "a/../";
+        char target[PATH_MAX] = "";
+        size_t length = 0;
+
+        while (length + strlen(step) + strlen(leads) < sizeof(target) - 256) {
+                (void)strcpy(target + length, step);
+                length += strlen(step);
+        }
+        (void)strcpy(target + length, leads);
+        assert_int_equal(symlink(target, in(name)), 0);
+}
+
+/* As many links as the kernel follows can have as many parts as take seconds, here 30000. */
+static void test_detours(void **state)
+{
+        Access access;
+
+        make("a", 0755);
+        put("file", 0644);
+        for (int i = 0; i < 39; i++) {
+                char from[8], to[8];
+
+                snprintf(from, sizeof(from), "l%d", i);
+                snprintf(to, sizeof(to), "l%d", i - 1);
+                make_detour(from, i == 0 ? "file" : to);
+        }
+        assert_int_equal(faccessat(AT_FDCWD, in("l38"), R_OK, 0), 0);
+        ask(in("l38"), R_OK, NULL, &access);
+        assert_int_equal(access.error, -ELOOP);
+}
+
 static void test_groups(void **state)
 {
         Identity identity = {
@@ -322,6 +356,7 @@ int main(void)
                 TEST(test_closed),
                 TEST(test_closed_on_the_way),
                 TEST(test_links),
+                TEST(test_detours),
                 TEST(test_groups),
                 TEST(test_nothing_is_left),
                 TEST(test_only_root_can_change),

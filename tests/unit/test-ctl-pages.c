@@ -46,11 +46,16 @@ static void make(const char *name, mode_t mode, uid_t owner)
         assert_int_equal(chmod(in(name), mode), 0);
 }
 
-static void look(size_t max, Pages *ret)
+static void look_until(size_t max, uint64_t end_nsec, Pages *ret)
 {
         const Identity who = { .uid = customer(), .gid = geteuid() == 0 ? NOBODY : getegid() };
 
-        assert_int_equal(pages_look(&who, folder, max, ret), 0);
+        assert_int_equal(pages_look(&who, folder, max, end_nsec, ret), 0);
+}
+
+static void look(size_t max, Pages *ret)
+{
+        look_until(max, UINT64_MAX, ret);
 }
 
 static int setup(void **state)
@@ -142,6 +147,10 @@ static void test_limit(void **state)
         assert_false(pages.is_cut);
         pages_done(&pages);
         look(0, &pages);
+        assert_true(pages.is_cut);
+        pages_done(&pages);
+        look_until(60, 0, &pages);
+        assert_int_equal(pages.n_seen, 0);
         assert_true(pages.is_cut);
         pages_done(&pages);
 }

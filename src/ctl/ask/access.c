@@ -17,6 +17,10 @@
 
 #define ACCESS_LINKS_MAX 40 /* the kernel's own limit */
 
+/* The maximum number of parts of the path and of all links on it. Without this limit, a customer
+ * could make links with so many parts that one walk would take seconds. */
+#define ACCESS_PARTS_MAX 1000
+
 bool identity_of(const char *user, Identity *ret)
 {
         const struct passwd *pw = getpwnam(user);
@@ -39,6 +43,7 @@ typedef struct Walk {
         char path[PATH_MAX]; /* the part that was walked, with all links resolved */
         char rest[PATH_MAX]; /* the part that follows */
         unsigned n_links;
+        unsigned n_parts; /* the number of parts that were walked */
 } Walk;
 
 static const char *access_path(const Walk *walk)
@@ -130,6 +135,8 @@ static int access_next_part(Walk *walk, char ret[static PATH_MAX])
         char *part = walk->rest + strspn(walk->rest, "/");
         const size_t size = strcspn(part, "/"), length = strlen(walk->path);
 
+        if (++walk->n_parts > ACCESS_PARTS_MAX)
+                return -ELOOP;
         if (size == 2 && memcmp(part, "..", 2) == 0)
                 access_go_up(walk->path);
         else if (length + size + 2 > sizeof(walk->path))

@@ -33,7 +33,8 @@ typedef struct Access {
  * to it (R_OK, X_OK, ...); each folder on the way needs X_OK. The answer is in ret->error.
  * replaced: a NULL-terminated array of folders that the sandbox of an instance replaces, so their
  * modes do not count. Returns 0 or a negative errno; -EPERM if the caller is neither root nor the
- * user.
+ * user. The answer is -ELOOP if there are too many links, or too many parts of the path and of
+ * these links.
  */
 int access_ask(const Identity *who, const char *const replaced[], const char *path, int mode,
                Access *ret);

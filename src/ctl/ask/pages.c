@@ -7,6 +7,7 @@
 #include "ctl/ask/pages.h"
 #include "util/array.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/text.h"
 
 /* The search follows no link, and does not enter another file system, because the server of a
@@ -18,6 +19,7 @@ typedef struct Walk {
         const char *root;
         int root_fd;
         size_t max;
+        uint64_t end_nsec;
         char **folders; /* found folders: paths below the root, in the order of the search */
         size_t n;
         FILE *htaccess;
@@ -158,7 +160,8 @@ static int pages_look_into(Walk *walk, const char *folder)
         while (r == 0 && (entry = readdir(dir))) {
                 if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
                         continue;
-                if (walk->pages->n_seen == walk->max) {
+                if (walk->pages->n_seen == walk->max ||
+                    clock_nsec(CLOCK_MONOTONIC) >= walk->end_nsec) {
                         walk->pages->is_cut = true;
                         break;
                 }
@@ -179,12 +182,22 @@ static int pages_walk(Walk *walk)
         return r;
 }
 
-int pages_look(const Identity *who, const char *root, size_t max, Pages *ret)
+uint64_t pages_seconds(size_t max)
+{
+        return 10 + (max < UINT32_MAX ? max : UINT32_MAX) / 500;
+}
+
+int pages_look(const Identity *who, const char *root, size_t max, uint64_t end_nsec, Pages *ret)
 {
         /* Opens the root with our own rights. With the user's rights, this could fail at a folder
          * that the instance's sandbox replaces. */
         _cleanup_close_ int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        Walk walk = { .who = who, .root = root, .root_fd = fd, .max = max, .pages = ret };
+        Walk walk = { .who = who,
+                      .root = root,
+                      .root_fd = fd,
+                      .max = max,
+                      .end_nsec = end_nsec,
+                      .pages = ret };
         Identity own;
         int r, restored;
 

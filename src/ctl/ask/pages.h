@@ -2,14 +2,15 @@
 /*
  * Searches a document root for .htaccess files, PHP pages, applications, and pages that the
  * instance's user can't read. Searches with the rights of this user, from the top down, and does
- * not follow links. Opens only folders, and ends after a number of files and folders, so the
- * customer's files can't delay the search. Does not log.
+ * not follow links. Opens only folders, and ends after a number of files and folders and at a given
+ * time, so the customer's files can't delay the search. Does not log.
  */
 #pragma once
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "ctl/ask/access.h"
@@ -26,7 +27,7 @@ typedef struct ClosedPages {
 
 typedef struct Pages {
         size_t n_seen;  /* files and folders */
-        bool is_cut;    /* the search ended early, at max */
+        bool is_cut;    /* the search ended early, at max or at the end of its time */
         char *htaccess; /* folders with a file .htaccess; a NUL follows each path */
         size_t htaccess_size;
         ClosedPages closed;
@@ -36,7 +37,10 @@ typedef struct Pages {
         size_t n_apps;
 } Pages;
 
-/* max: the search ends after this many files and folders. Returns 0, or a negative errno if root
- * can't be opened. */
-int pages_look(const Identity *who, const char *root, size_t max, Pages *ret);
+/* The number of seconds that the check of max files and folders may take. */
+uint64_t pages_seconds(size_t max);
+
+/* The search ends after max files and folders, and at end_nsec, a time of CLOCK_MONOTONIC. Returns
+ * 0, or a negative errno if root can't be opened. */
+int pages_look(const Identity *who, const char *root, size_t max, uint64_t end_nsec, Pages *ret);
 void pages_done(Pages *pages);

@@ -4,6 +4,7 @@
 #include "ctl/ask/server.h"
 #include "ctl/ask/stale.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 CtlStatus draft_parse(Draft *draft, const char *name, const char *path, Span text)
 {
@@ -195,7 +196,9 @@ void draft_say_ignored(const Draft *draft, const Ctl *ctl)
             !identity_of(draft->name, &user))
                 return;
         document_root_of(draft->name, www);
-        (void)pages_look(&user, www, PAGES_DEFAULT, &pages);
+        (void)pages_look(&user, www, PAGES_DEFAULT,
+                         clock_nsec(CLOCK_MONOTONIC) + pages_seconds(PAGES_DEFAULT) * NSEC_PER_SEC,
+                         &pages);
         if (pages.htaccess_size > 0)
                 output_print(
                         "nginx does not read the .htaccess files in %s, so clients can get files "

@@ -3,7 +3,9 @@
  * Checks the customer's pages: whether clients get them, and whether other users can read passwords
  * in them. The document root belongs to the customer, so it is read as the customer.
  */
+#include <fcntl.h>
 #include <glob.h>
+#include <inttypes.h>
 #include <pwd.h>
 
 #include "ctl/ask/cms.h"
@@ -11,10 +13,14 @@
 #include "ctl/check/check.h"
 #include "util/array.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/text.h"
 
-#define STRANGER 65533 /* a uid and gid that nobody has */
-#define PHP_FPM  "BELLHOP_PHP_FPM="
+#define STRANGER    65533 /* a uid and gid that nobody has */
+#define SECRETS_MAX 10    /* further files with passwords are only counted */
+#define SECRETS_MORE \
+        "Correct the files named above first: 'bellhopctl check' then names the next ones."
+#define PHP_FPM "BELLHOP_PHP_FPM="
 #define PHP_NAMED                                                                              \
         "Correct " PHP_FPM " in 'systemctl edit bellhop@{name}.service', then run 'systemctl " \
         "try-restart bellhop@{name}.service'."
@@ -43,10 +49,25 @@ static void pages_check_secrets(InstanceCheck *inst, const char *folder)
                     access_ask(&stranger, nothing, path, R_OK, &access) < 0 || access.error < 0 ||
                     !S_ISREG(access.stat.st_mode))
                         continue;
-                instance_finding(inst, FINDING_SECRET_EXPOSED, path, NULL,
-                                 "every user of this machine can read it (mode %04o)",
-                                 access.stat.st_mode & 07777);
+                if (inst->n_secrets++ < SECRETS_MAX)
+                        instance_finding(inst, FINDING_SECRET_EXPOSED, path, NULL,
+                                         "every user of this machine can read it (mode %04o)",
+                                         access.stat.st_mode & 07777);
         }
+}
+
+/* Finds the file or folder that a path leads to. Unlike realpath(3), the kernel does this quickly,
+ * whatever links the customer has made. ret: its path, without links. */
+static bool pages_find_place(const char *path, char ret[static PATH_MAX], struct stat *ret_stat)
+{
+        _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+        char self[32];
+        ssize_t n;
+
+        (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+        n = fd >= 0 && fstat(fd, ret_stat) == 0 ? readlink(self, ret, PATH_MAX - 1) : -1;
+        ret[n < 0 ? 0 : n] = 0;
+        return n > 0;
 }
 
 /* Whether the sandboxes of other instances hide the folder. path: contains no symbolic links. */
@@ -71,7 +92,7 @@ static void pages_check_place(InstanceCheck *inst, const char *path)
         char real[PATH_MAX];
         struct stat st;
 
-        if (realpath(path, real) && !pages_is_hidden(real) && stat(real, &st) == 0 &&
+        if (pages_find_place(path, real, &st) && !pages_is_hidden(real) &&
             st.st_uid == inst->user.uid && (st.st_mode & S_IXOTH))
                 instance_finding(
                         inst, FINDING_FOLDER_ELSEWHERE, real, NULL,
@@ -92,11 +113,12 @@ static void pages_check_home(InstanceCheck *inst, const char *path)
 {
         char home[PATH_MAX], real[PATH_MAX], unit[NAME_UNIT_MAX], **binds = NULL;
         bool is_bound = false;
+        struct stat st;
         Access access;
 
         if (snprintf(home, sizeof(home), "/home/%s", inst->name) >= (int)sizeof(home) ||
-            strcmp(path, home) == 0 || !realpath(path, real) || pages_is_in(real, home) ||
-            pages_is_in(real, inst->www) || !inst->check->bus ||
+            strcmp(path, home) == 0 || !pages_find_place(path, real, &st) ||
+            pages_is_in(real, home) || pages_is_in(real, inst->www) || !inst->check->bus ||
             bus_get(inst->check->bus, name_unit(NAME_SERVICE_UNIT, inst->name, unit), "Service",
                     "BindPaths", PROPERTY_STRINGS, &binds) < 0)
                 return;
@@ -142,6 +164,8 @@ void check_document_root(InstanceCheck *inst)
         char home[PATH_MAX];
         Access access;
 
+        inst->pages_end_nsec =
+                clock_nsec(CLOCK_MONOTONIC) + pages_seconds(inst->check->files_max) * NSEC_PER_SEC;
         (void)snprintf(home, sizeof(home), "/home/%s/public_html", inst->name);
         document_root_of(inst->name, inst->www);
         pages_check_places(inst, home);
@@ -244,6 +268,11 @@ static void pages_add_ignored(InstanceCheck *inst, const Pages *pages)
                 finding->severity = SEVERITY_NOTE;
 }
 
+static bool pages_is_late(const InstanceCheck *inst)
+{
+        return clock_nsec(CLOCK_MONOTONIC) >= inst->pages_end_nsec;
+}
+
 /* Reports an application that needs the network, if the instance has none. Adds at most one
  * finding, because the advice is for the whole instance. */
 static void pages_check_network(InstanceCheck *inst, const char *root, const Pages *pages)
@@ -253,7 +282,7 @@ static void pages_check_network(InstanceCheck *inst, const char *root, const Pag
         if (inst->instance->network != NETWORK_NO)
                 return;
         cms = cms_find(&inst->user, folder);
-        for (size_t i = 0; !cms && i < pages->n_apps; i++) {
+        for (size_t i = 0; !cms && i < pages->n_apps && !pages_is_late(inst); i++) {
                 folder = pages->apps[i];
                 cms = cms_find(&inst->user, folder);
         }
@@ -268,7 +297,7 @@ static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
         const size_t max = inst->check->files_max;
         Pages pages;
 
-        if (pages_look(&inst->user, root, max, &pages) == 0) {
+        if (pages_look(&inst->user, root, max, inst->pages_end_nsec, &pages) == 0) {
                 if (inst->instance->server == SERVER_APACHE)
                         (void)fwrite(pages.htaccess, 1, pages.htaccess_size, out);
                 else if (pages.htaccess_size > 0)
@@ -276,9 +305,15 @@ static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
                 pages_add_closed(inst, &pages.closed);
                 pages_check_php(inst, &pages);
                 pages_check_network(inst, root, &pages);
-                for (size_t i = 0; i < pages.n_apps; i++)
+                for (size_t i = 0; i < pages.n_apps && !pages_is_late(inst); i++)
                         pages_check_secrets(inst, pages.apps[i]);
-                if (pages.is_cut)
+                if (pages_is_late(inst))
+                        instance_finding(inst, FINDING_NOT_CHECKED, root, NULL,
+                                         "only a part of the files and folders was checked, "
+                                         "because the check took more than %" PRIu64
+                                         " seconds; to check more, use --files=N",
+                                         pages_seconds(max));
+                else if (pages.is_cut)
                         instance_finding(inst, FINDING_NOT_CHECKED, root, NULL,
                                          "only the first %zu files and folders, from the top down, "
                                          "were checked; to check more, use --files=N",
@@ -344,6 +379,10 @@ void check_pages(InstanceCheck *inst)
         for (size_t i = 0; i < inst->n_roots; i++)
                 if (pages_have_root(inst, inst->roots[i]))
                         pages_check_root(inst, inst->roots[i], out);
+        if (inst->n_secrets > SECRETS_MAX)
+                instance_finding(inst, FINDING_SECRET_EXPOSED, NULL, SECRETS_MORE,
+                                 "every user of this machine can read %zu more files",
+                                 inst->n_secrets - SECRETS_MAX);
         if (fclose(out) != 0)
                 inst->check->findings.n_lost++;
 }

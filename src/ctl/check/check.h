@@ -85,7 +85,10 @@ typedef struct InstanceCheck {
         time_t certificate_begin, certificate_end; /* the validity of its certificate; 0: unknown */
         char *htaccess; /* paths of folders with a .htaccess file, each followed by NUL */
         size_t htaccess_size;
-        Newest newest; /* the file that changed last, of those that the instance reads */
+        size_t n_secrets;        /* the number of files with passwords that every user can read */
+        uint64_t pages_end_nsec; /* when the check of its pages ends, even if it is not complete; a
+                                    time of CLOCK_MONOTONIC */
+        Newest newest;           /* the file that changed last, of those that the instance reads */
 } InstanceCheck;
 
 /* Does the same as finding_add(), for the instance that inst checks. file: NULL for none. */
