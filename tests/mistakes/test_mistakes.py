@@ -609,6 +609,26 @@ def test_hostile_customer_is_quick(trapped, swap):
     assert_nothing_was_given(trapped, before)
 
 
+# Run as the customer, in the folder of their certificate. The kernel needs milliseconds for each of the links.
+DETOURS = """
+import os
+os.mkdir("a")
+for i in range(39):
+    os.symlink("a/../" * 800 + (f".l{i - 1}" if i else "a"), f".l{i}")
+for i in range(30000):
+    os.symlink(".l38", f"x{i}")
+"""
+
+
+def test_links_of_a_customer_delay_no_change(trapped):
+    """Not one in their own site either, and all other changes wait for these."""
+    trapped.run("runuser", "-u", "carol", "--", "env", "-C", TLS, "python3", "-c", DETOURS)
+    for words in (["apply"], ["cert", "carol", "--self-signed", "--force"]):
+        assert_served(trapped)
+        done = trapped.try_run("timeout", "60", "bellhopctl", *words)
+        assert done.returncode == 0, done
+
+
 def der(tag, *parts):
     content = b"".join(parts)
     size = len(content).to_bytes(3, "big")

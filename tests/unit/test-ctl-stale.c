@@ -48,9 +48,11 @@ static void test_what_is_gone_or_set_back(void **state)
 
 static uint64_t changed_alice(const char *folder)
 {
+        static char *host = (char *)"alice.example";
+        static const Hosts hosts = { .hosts = &host, .n_hosts = 1 };
         uint64_t tls_made;
 
-        return changed_instance(folder, "alice", &tls_made);
+        return changed_instance(folder, "alice", &hosts, &tls_made);
 }
 
 static void test_what_is_one_instances_own(void **state)
@@ -62,10 +64,10 @@ static void test_what_is_one_instances_own(void **state)
         make_folder("sites");
         make_folder("sites/alice");
         make_folder("tls");
-        assert_false(is_stale(read, changed_instance(dir, "alice", &tls_made)));
+        assert_false(is_stale(read, changed_instance(dir, "alice", NULL, &tls_made)));
         assert_int_equal(tls_made, 0);
         make_folder("tls/alice");
-        (void)changed_instance(dir, "alice", &tls_made);
+        (void)changed_instance(dir, "alice", NULL, &tls_made);
         assert_true(is_stale(read, tls_made));
         assert_noticed(changed_alice, "sites/alice/a.conf");
         assert_noticed(changed_alice, "tls/alice/privkey.pem");
@@ -78,12 +80,40 @@ static void test_what_is_one_instances_own(void **state)
         assert_true(is_stale(read, changed_alice(dir)));
 }
 
+/* A customer can make any number of other files in this folder, and links that take a long time. */
+static void test_only_files_that_the_server_reads(void **state)
+{
+        char path[DIR_MAX * 2];
+        uint64_t read;
+
+        (void)state;
+        make_folder("tls");
+        make_folder("tls/alice");
+        make_folder("tls/alice/alice.example");
+        make_folder("tls/alice/bob.example");
+        put("tls/alice/other.pem", "x");
+        assert_noticed(changed_alice, "tls/alice/fullchain.pem");
+        assert_noticed(changed_alice, "tls/alice/privkey.pem");
+        assert_noticed(changed_alice, "tls/alice/alice.example/fullchain.pem");
+        assert_noticed(changed_alice, "tls/alice/alice.example/privkey.pem");
+        put("elsewhere", "x");
+        in_dir(path, "tls/alice/privkey.pem");
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(symlink("../../elsewhere", path), 0);
+        wait_past(changed_alice(dir));
+        read = clock_nsec(CLOCK_REALTIME_COARSE);
+        put("tls/alice/other.pem", "y");
+        put("tls/alice/bob.example/privkey.pem", "x");
+        put("elsewhere", "y");
+        assert_false(is_stale(read, changed_alice(dir)));
+}
+
 static void test_nothing_is_there(void **state)
 {
         uint64_t tls_made;
 
         (void)state;
-        assert_int_equal(changed_instance("/no/such/folder", "alice", &tls_made), 0);
+        assert_int_equal(changed_instance("/no/such/folder", "alice", NULL, &tls_made), 0);
         assert_int_equal(changed_file("/no/such/file"), 0);
         assert_int_equal(changed_router("/no/such/folder"), 0);
         assert_false(is_stale(clock_nsec(CLOCK_REALTIME_COARSE), 0));
@@ -168,6 +198,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_what_is_gone_or_set_back, dir_setup,
                                                 dir_teardown),
                 cmocka_unit_test_setup_teardown(test_what_is_one_instances_own, dir_setup,
+                                                dir_teardown),
+                cmocka_unit_test_setup_teardown(test_only_files_that_the_server_reads, dir_setup,
                                                 dir_teardown),
                 cmocka_unit_test(test_nothing_is_there),
                 cmocka_unit_test_setup_teardown(test_when_an_instance_has_read, dir_setup,

@@ -30,7 +30,7 @@ uint64_t changed_file(const char *path)
         return stat(path, &st) < 0 ? 0 : changed_inode(&st);
 }
 
-/* The last change of any file in the folder. */
+/* The last change of any file in a folder of root. */
 static uint64_t stale_changed_in(const char *folder)
 {
         DIR *dir = opendir(folder);
@@ -65,32 +65,67 @@ static uint64_t stale_nsec(const struct statx_timestamp *time)
         return (uint64_t)time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
 }
 
-/* Returns the time of the last change of an instance's folder or of a file in it; kind selects the
- * folder. The creation of the folder does not count, because bellhopctl add creates empty
- * folders. */
-static uint64_t stale_changed_own(NamePath kind, const char *config_dir, const char *name,
-                                  uint64_t *ret_made)
+/* Returns the time of the last change of the folder itself. Its creation does not count, because
+ * bellhopctl add creates empty folders. */
+static uint64_t stale_changed_folder(const char *path, uint64_t *ret_made)
 {
-        _cleanup_free_ char *folder = name_path(kind, config_dir, name);
         struct statx st;
         uint64_t modified;
 
-        *ret_made = 0;
-        if (!folder || statx(AT_FDCWD, folder, 0, STATX_MTIME | STATX_BTIME, &st) < 0)
+        if (statx(AT_FDCWD, path, 0, STATX_MTIME | STATX_BTIME, &st) < 0)
                 return 0;
         modified = stale_nsec(&st.stx_mtime);
         if (st.stx_mask & STATX_BTIME)
                 *ret_made = stale_nsec(&st.stx_btime);
-        return stale_later(modified == *ret_made ? 0 : modified, stale_changed_in(folder));
+        return modified == *ret_made ? 0 : modified;
 }
 
-uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *ret_made)
+/* The last change of the certificate and key in a folder. */
+static uint64_t stale_changed_pair(int folder)
 {
-        uint64_t snippets_made, tls_made;
-        const uint64_t snippets =
-                stale_changed_own(NAME_SNIPPET_DIR, config_dir, name, &snippets_made);
-        const uint64_t tls = stale_changed_own(NAME_TLS_DIR, config_dir, name, &tls_made);
+        static const char *const names[] = { "fullchain.pem", "privkey.pem" };
+        uint64_t last = 0;
+        struct stat st;
 
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (fstatat(folder, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+                        last = stale_later(last, changed_inode(&st));
+        return last;
+}
+
+/* The customer owns the folder at path, and can put any number of files and links into it. So this
+ * function looks only at the files that the server reads, and follows no link. */
+static uint64_t stale_changed_tls(const char *path, const Hosts *hosts)
+{
+        _cleanup_close_ int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        uint64_t last = stale_changed_pair(folder);
+
+        for (size_t i = 0; hosts && i < hosts->n_hosts; i++) {
+                char name[NAME_HOST_MAX];
+                _cleanup_close_ int fd = openat(folder, name_host_folder(hosts->hosts[i], name),
+                                                O_PATH | O_NOFOLLOW | O_CLOEXEC);
+                struct stat st;
+
+                if (fd >= 0 && fstat(fd, &st) == 0)
+                        last = stale_later(last,
+                                           stale_later(changed_inode(&st), stale_changed_pair(fd)));
+        }
+        return last;
+}
+
+uint64_t changed_instance(const char *config_dir, const char *name, const Hosts *hosts,
+                          uint64_t *ret_made)
+{
+        _cleanup_free_ char *snippet_dir = name_path(NAME_SNIPPET_DIR, config_dir, name);
+        _cleanup_free_ char *tls_dir = name_path(NAME_TLS_DIR, config_dir, name);
+        uint64_t snippets_made = 0, tls_made = 0, snippets = 0, tls = 0;
+
+        if (snippet_dir)
+                snippets = stale_later(stale_changed_folder(snippet_dir, &snippets_made),
+                                       stale_changed_in(snippet_dir));
+        if (tls_dir)
+                tls = stale_later(stale_changed_folder(tls_dir, &tls_made),
+                                  stale_changed_tls(tls_dir, hosts));
         *ret_made = stale_later(tls_made, snippets > 0 ? snippets_made : 0);
         return stale_later(snippets, tls);
 }
@@ -107,22 +142,20 @@ void document_root_of(const char *name, char ret[static PATH_MAX])
 
 uint64_t made_host_folder(const char *document_root, const Hosts *hosts, char ret[static PATH_MAX])
 {
+        _cleanup_close_ int root = open(document_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         uint64_t last = 0;
 
         for (size_t i = 0; i < hosts->n_hosts; i++) {
                 char folder[NAME_HOST_MAX];
-                _cleanup_free_ char *path = text_format("%s/%s", document_root,
-                                                        name_host_folder(hosts->hosts[i], folder));
                 struct statx made;
 
-                if (!path ||
-                    statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_BTIME, &made) <
-                            0 ||
+                if (statx(root, name_host_folder(hosts->hosts[i], folder), AT_SYMLINK_NOFOLLOW,
+                          STATX_TYPE | STATX_BTIME, &made) < 0 ||
                     !(made.stx_mask & STATX_BTIME) || !S_ISDIR(made.stx_mode) ||
                     stale_nsec(&made.stx_btime) <= last)
                         continue;
                 last = stale_nsec(&made.stx_btime);
-                (void)snprintf(ret, PATH_MAX, "%s", path);
+                (void)snprintf(ret, PATH_MAX, "%s/%s", document_root, folder);
         }
         return last;
 }

@@ -19,18 +19,21 @@
 uint64_t changed_file(const char *path);
 uint64_t changed_inode(const struct stat *st);
 
-/* The last change of a file, or of a folder and the files in it. */
+/* The last change of a file, or of a folder of root and the files in it. */
 uint64_t changed_below(const char *dir, const char *name);
 
 /* The last change of the files that the router reads, or of their folders. The folders count
  * because the removal of a file changes only its folder. */
 uint64_t changed_router(const char *config_dir);
 
-/* The last change of the snippets, the certificate and the key of one instance. They are in two
- * folders. *ret_made: the time when the newer folder was created; 0: unknown. A server that was
- * started earlier does not see this folder in its sandbox. A snippet folder counts for *ret_made
- * only if a file was put into it. */
-uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *ret_made);
+/* The last change of the snippets, certificates and keys of one instance. They are in two folders.
+ * hosts: the instance's hosts, which can have their own certificates; NULL: these certificates do
+ * not count. If a customer has put a link in place of a certificate or key, only a change of the
+ * link itself counts. *ret_made: the time when the newer folder was created; 0: unknown. A server
+ * that was started earlier does not see this folder in its sandbox. A snippet folder counts for
+ * *ret_made only if a file was put into it. */
+uint64_t changed_instance(const char *config_dir, const char *name, const Hosts *hosts,
+                          uint64_t *ret_made);
 
 /* Gets the path of the usual document root, which may not exist. */
 void document_root_of(const char *name, char ret[static PATH_MAX]);

@@ -279,7 +279,6 @@ bool change_reload_router(const Change *change)
 bool change_renew_server(sd_bus *bus, const char *config_dir, const char *name)
 {
         uint64_t started_usec = UNKNOWN, made;
-        const uint64_t changed = changed_instance(config_dir, name, &made);
         char unit[NAME_UNIT_MAX];
         int r = bus_is_active(bus, name_unit(NAME_SERVICE_UNIT, name, unit));
 
@@ -288,7 +287,9 @@ bool change_renew_server(sd_bus *bus, const char *config_dir, const char *name)
                             &started_usec);
         if (!change_good("systemd does not answer", r))
                 return false;
-        wait_past(changed);
+        (void)changed_instance(config_dir, name, NULL, &made);
+        /* All changes until now have this time at the latest. */
+        wait_past(clock_nsec(CLOCK_REALTIME_COARSE));
         return started_usec == UNKNOWN ||
                change_unit(is_stale(started_usec * 1000, made) ? "try-restart"
                                                                : "try-reload-or-restart",

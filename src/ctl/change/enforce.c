@@ -21,27 +21,33 @@ CtlStatus enforce_load(const Change *change, const char *name, Fleet *ret, Fleet
 
 /* --- what differs --- */
 
-static uint64_t enforce_made_host_folder(const Enforce *enforce, const FleetEntry *entry)
+/* The last change of the files and folders that an instance reads, except its own file. ret_made:
+ * as in changed_instance(). */
+static uint64_t enforce_changed_own(const Enforce *enforce, const FleetEntry *entry,
+                                    uint64_t *ret_made)
 {
         const uint32_t number = config_find_instance(enforce->fleet->config, entry->name);
-        char root[PATH_MAX], folder[PATH_MAX];
+        const Hosts *hosts = number == ROUTE_NONE ? NULL : &enforce->hosts[number];
+        const uint64_t files =
+                changed_instance(enforce->change->ctl->config_dir, entry->name, hosts, ret_made);
+        char root[PATH_MAX], path[PATH_MAX];
+        uint64_t folder = 0;
 
         document_root_of(entry->name, root);
-        return number == ROUTE_NONE ? 0 : made_host_folder(root, &enforce->hosts[number], folder);
+        if (hosts)
+                folder = made_host_folder(root, hosts, path);
+        return files > folder ? files : folder;
 }
 
 /* Finds the needs that a running instance has because its files changed after it read them. */
 static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *entry)
 {
-        const Ctl *ctl = enforce->change->ctl;
         const uint64_t started =
                 entry->started_usec == UNKNOWN ? UNKNOWN : entry->started_usec * 1000;
         const ReadFiles read = stale_read_files_of(entry->pid);
         const uint64_t changed = changed_file(entry->instance->file);
         uint64_t made;
-        const uint64_t files = changed_instance(ctl->config_dir, entry->name, &made);
-        const uint64_t folder = enforce_made_host_folder(enforce, entry);
-        const uint64_t own = files > folder ? files : folder;
+        const uint64_t own = enforce_changed_own(enforce, entry, &made);
 
         if (entry->instance->is_suspended && has_started_before(entry->started_usec, changed))
                 return started == UNKNOWN ? NEED_UNKNOWN : NEED_SUSPEND;
