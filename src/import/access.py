@@ -30,22 +30,28 @@ class Failed(Exception):
     """An action failed. The text is a sentence without its full stop."""
 
 
-def first_not_roots(path, links=40):
-    """Returns the first part of the path (a folder, a link, or the file at its end) that does not exist or that users
-    other than root can change. Returns None if there is none."""
+def walk(path, links=40):
+    """Follows the path to its first part (a folder, a link, or the file at its end) that does not exist or that users
+    other than root can change. Returns (first, rest): this part, and the list of the parts that follow it. Returns
+    (None, []) if there is no such part."""
     at, rest = "/", [part for part in os.path.abspath(path).split("/") if part]
     while rest:
         at = os.path.join(at, rest.pop(0))
         try:
             st = os.lstat(at)
         except OSError:
-            return at
+            return at, rest
         if st.st_uid != 0 or (not stat.S_ISLNK(st.st_mode) and st.st_mode & 0o022):
-            return at
+            return at, rest
         if stat.S_ISLNK(st.st_mode):
             target = os.path.join(os.path.dirname(at), os.readlink(at), *rest)
-            return first_not_roots(target, links - 1) if links > 0 else at
-    return None
+            return walk(target, links - 1) if links > 0 else (at, rest)
+    return None, []
+
+
+def first_not_roots(path):
+    """Returns the first part of the path that does not exist or that users other than root can change, or None."""
+    return walk(path)[0]
 
 
 def only_root_changes(path):
@@ -55,10 +61,29 @@ def only_root_changes(path):
 def is_bindable(folder, user):
     """Whether the path will lead to the same folder at each start of the instance. systemd follows the links on the
     path as root, so the customer must not be able to replace these links."""
-    first = first_not_roots(folder)
+    first, rest = walk(folder)
     if first is None or not os.path.lexists(first):
         return True
-    return first == os.path.realpath(folder) and is_owned(first, user)
+    return not rest and not os.path.islink(first) and is_owned(first, user)
+
+
+def real(path):
+    """Returns the path without links, like os.path.realpath(). But the kernel follows the links, so it is quick, whatever
+    links a customer has made. If a link leads nowhere, only this link is followed."""
+    path, rest = os.path.abspath(path), []
+    while True:
+        try:
+            fd = os.open(path, os.O_PATH)
+        except OSError:
+            if os.path.islink(path):
+                return os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path), *rest))
+            path, name = os.path.split(path)
+            rest.insert(0, name)
+            continue
+        try:
+            return os.path.join(os.readlink(f"/proc/self/fd/{fd}"), *rest)
+        finally:
+            os.close(fd)
 
 
 def is_owned(path, user):

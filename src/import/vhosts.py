@@ -110,7 +110,7 @@ class Customer:
         """Whether the directive applies only to a part of the site."""
         return node not in site.node.children and not any(
             node in child.children and child.key == "directory" and site.get("documentroot") and
-            os.path.realpath(child.first()) == os.path.realpath(site.get("documentroot").first())
+            access.real(child.first()) == access.real(site.get("documentroot").first())
             for child in site.node.children if child.children)
 
     def kept(self, node, site):
@@ -287,7 +287,7 @@ class Customer:
     def folder_of(self, real, path, user):
         """Returns the folder that must be bound into the sandbox to make the path visible. Returns None if a customer
         could replace this folder."""
-        home, first = os.path.realpath(user.pw_dir), access.first_not_roots(real)
+        home, first = access.real(user.pw_dir), access.first_not_roots(real)
         found = [home] if is_below(real, home) and home.count("/") > 1 else []
         for folder in (*found, first if first and os.path.lexists(first) else real):
             # The customer may have made a link to a folder that only root can change or make. The customer must not get
@@ -302,7 +302,7 @@ class Customer:
         user = pwd.getpwnam(self.name)
         found = set()
         for path in sorted(self.paths):
-            real = os.path.realpath(path)
+            real = access.real(path)
             if is_below(real, f"/home/{self.name}") or is_below(real, f"/srv/www/{self.name}"):
                 continue
             is_alias = not any(site.get("documentroot") and os.path.normpath(site.get("documentroot").first()) == path

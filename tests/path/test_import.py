@@ -587,6 +587,38 @@ def test_customer_delays_import_only_once(monkeypatch):
     assert access.as_customer(pwd.getpwuid(0), ["echo", "fine"]) == b"fine\n"
 
 
+def test_links_of_a_customer_are_left_to_the_kernel(tmp_path):
+    """os.path.realpath() follows any number of them, until Python has too many calls in each other."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "up").symlink_to("a/../a/..")
+    (tmp_path / "nowhere").symlink_to("no/where")
+    for path in ("a", "nowhere", "nowhere/x", "none", "none/none", "up", "up/a", "up/none/none", "up/up/up/a/none"):
+        assert access.real(f"{tmp_path}/{path}") == os.path.realpath(tmp_path / path)
+    assert (access.real("/"), access.real("/no-such/folder")) == ("/", "/no-such/folder")
+    (tmp_path / "l0").symlink_to("a")
+    for n in range(1, 1500):
+        (tmp_path / f"l{n}").symlink_to(f"l{n - 1}")
+    assert access.real(tmp_path / "l30/x") == f"{tmp_path}/a/x"
+    assert access.real(tmp_path / "l1499/x") == f"{tmp_path}/l1498/x"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of others")
+def test_only_a_customers_whole_folder_is_bound():
+    """A link in it may lead to it now, and elsewhere when systemd binds it."""
+    user = pwd.getpwnam(C)
+    with tempfile.TemporaryDirectory(dir="/root") as folder:
+        own = f"{folder}/own"
+        os.mkdir(own)
+        os.chown(own, user.pw_uid, user.pw_gid)
+        os.symlink(".", f"{own}/back")
+        os.symlink("own", f"{folder}/roots")
+        os.symlink(own, f"{folder}/theirs")
+        os.chown(f"{folder}/theirs", user.pw_uid, user.pw_gid, follow_symlinks=False)
+        bound = [name for name in ("own", "roots", "theirs", "own/back", "own/none", "none")
+                 if access.is_bindable(f"{folder}/{name}", user)]
+        assert bound == ["own", "roots", "none"]
+
+
 # --- the folder in which a plan is checked ---
 
 
