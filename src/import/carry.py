@@ -29,6 +29,8 @@ LAST_UID_FILE = "/var/lib/bellhop/.last-uid"
 # existed before, or are not mistakes of the plan.
 MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "certificate-invalid", "key-encrypted",
             "key-mismatch", "snippet-error", "acme-authority"}
+# The time limit of bellhopctl check for each instance, and once for the rest of the check.
+CHECK_SEC = 60
 # The options of bellhopctl add and bellhopctl set for limits. The value null in a plan becomes "none".
 LIMITS = {"memory_max_bytes": "--memory-max={}", "cpu_max_percent": "--cpu-max={}%", "tasks_max": "--tasks-max={}",
           "disk_max_bytes": "--disk-max={}"}
@@ -110,10 +112,14 @@ class Ctl:
     def __init__(self, program, config, runtime):
         self.program, self.config, self.runtime = program, config, runtime
 
-    def run(self, *words, config=None):
-        """Returns (exit status, object of the JSON output, standard error)."""
-        done = subprocess.run([self.program, f"--config={config or self.config}", f"--runtime={self.runtime}", "--json",
-                               "--no-pager", *words], capture_output=True, text=True, check=False)
+    def run(self, *words, config=None, seconds=None):
+        """Returns (exit status, object of the JSON output, standard error). Fails if bellhopctl runs for longer than these
+        seconds."""
+        try:
+            done = subprocess.run([self.program, f"--config={config or self.config}", f"--runtime={self.runtime}", "--json",
+                                   "--no-pager", *words], capture_output=True, text=True, check=False, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"bellhopctl {words[0]} does not end within {seconds} seconds") from None
         try:
             return done.returncode, json.loads(done.stdout or "{}"), done.stderr.strip()
         except json.JSONDecodeError:
@@ -287,7 +293,8 @@ class Carry:
     def judge_some(self, entries):
         with access.scratch() as folder:
             self.stage(folder, entries)
-            _, printed, said = self.ctl.run("check", config=folder)
+            # No mistake of a plan can be in the pages, so the check does not look at them.
+            _, printed, said = self.ctl.run("check", "--files=0", config=folder, seconds=CHECK_SEC * (1 + len(entries)))
             if "findings" not in printed:
                 raise Failed(f"the plan can't be checked: {said}")
             yield from self.found(printed["findings"], {entry.name: entry for entry in entries}, folder)

@@ -587,6 +587,21 @@ def test_customer_delays_import_only_once(monkeypatch):
     assert access.as_customer(pwd.getpwuid(0), ["echo", "fine"]) == b"fine\n"
 
 
+def test_check_of_a_plan_has_an_end(monkeypatch, config, tmp_path):
+    """And does not look at the pages, where no mistake of a plan can be."""
+    program = tmp_path / "bellhopctl"
+    program.write_text(f"#!/bin/sh\necho \"$@\" > {tmp_path}/words\nexec sleep {TIMEOUT}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(carry, "CHECK_SEC", 0.2, raising=False)
+    monkeypatch.setattr(carry.Carry, "stage", lambda *_: None)
+    work = carry.Carry(carry.Ctl(str(program), str(config), str(tmp_path)), [], True, print)
+    begin = time.monotonic()
+    with pytest.raises(access.Failed, match="bellhopctl check does not end within 0.2 seconds"):
+        list(work.judge_some([]))
+    assert time.monotonic() - begin < TIMEOUT
+    assert "--files=0" in (tmp_path / "words").read_text()
+
+
 def test_links_of_a_customer_are_left_to_the_kernel(tmp_path):
     """os.path.realpath() follows any number of them, until Python has too many calls in each other."""
     (tmp_path / "a").mkdir()
