@@ -61,6 +61,7 @@
 #define DAY_SEC          UINT64_C(86400)
 #define CHECK_NSEC       (UINT64_C(300) * 1000000000) /* to check all hosts */
 #define UNREACHABLE_USEC (UINT64_C(300) * 1000000)
+#define RECALL_SEC_MIN   (2 * DAY_SEC) /* uacme renews on the last day in any case */
 #define RENEW_SPREAD     30 /* renewals are spread over a thirtieth of the life of a certificate */
 
 typedef struct Order {
@@ -380,19 +381,35 @@ static void order_share(Order *order)
                                  r == -EREMOTEIO ? text : strerror(-r));
 }
 
+/* Gets the digest of the certificate of the last order; "" if there is none. */
+static void order_digest_of_last(const Order *order, char ret[static ACME_DIGEST_MAX + 1])
+{
+        _cleanup_free_ char *path = order_path(order, "request-cert.pem");
+        STACK_OF(X509) *chain = NULL;
+
+        ret[0] = 0;
+        if (path && certificates_read(path, &chain) == PEM_TAKEN)
+                order_digest(sk_X509_value(chain, 0), ret);
+        certificates_free(chain);
+}
+
 /* Whether the certificate is in place, but the server may still use an older one because its reload
  * failed. */
 static bool order_needs_reload(const Order *order, X509 *leaf)
 {
-        _cleanup_free_ char *path = order_path(order, "request-cert.pem");
-        char present[ACME_DIGEST_MAX + 1], issued[ACME_DIGEST_MAX + 1] = "";
-        STACK_OF(X509) *chain = NULL;
+        char present[ACME_DIGEST_MAX + 1], last[ACME_DIGEST_MAX + 1];
 
         order_digest(leaf, present);
-        if (path && certificates_read(path, &chain) == PEM_TAKEN)
-                order_digest(sk_X509_value(chain, 0), issued);
-        certificates_free(chain);
-        return strcmp(present, issued) == 0 && strcmp(present, order->state.certificate) != 0;
+        order_digest_of_last(order, last);
+        return strcmp(present, last) == 0 && strcmp(present, order->state.certificate) != 0;
+}
+
+static bool order_is_recalled(const Order *order, X509 *leaf)
+{
+        char digest[ACME_DIGEST_MAX + 1];
+
+        order_digest(leaf, digest);
+        return strcmp(digest, order->state.recalled) == 0;
 }
 
 /* Whether the certificate in the folder of the instance is good enough, so that no order is
@@ -409,7 +426,8 @@ static bool order_has_present(Order *order)
             certificates_parse(text, strlen(text), &chain) != PEM_TAKEN)
                 return false;
         leaf = sk_X509_value(chain, 0);
-        good = order_is_enough(order, leaf) && !order_is_of_another(order, leaf);
+        good = order_is_enough(order, leaf) && !order_is_of_another(order, leaf) &&
+               !order_is_recalled(order, leaf);
         if (good && order_needs_reload(order, leaf)) {
                 (void)order_install(order);
         } else if (good) {
@@ -430,6 +448,7 @@ static bool order_has_unused(Order *order)
         size_t size;
         bool good = path && origin && certificates_read(path, &chain) == PEM_TAKEN &&
                     order_is_enough(order, sk_X509_value(chain, 0)) &&
+                    !order_is_recalled(order, sk_X509_value(chain, 0)) &&
                     file_read(origin, O_NOFOLLOW, ACME_URL_MAX, &authority, &size) == 0 &&
                     strcmp(authority, order->settings.directory) == 0;
 
@@ -896,6 +915,59 @@ static void order_retry_refused(Order *order)
         (void)order_need_certificate(order);
 }
 
+/* Makes a key for which the authority has no account, unless there is one. */
+static bool order_need_unknown_key(const char *folder)
+{
+        _cleanup_free_ char *private = text_format("%s/private", folder);
+        _cleanup_free_ char *path = text_format("%s/private/key.pem", folder);
+        EVP_PKEY *key = NULL;
+        BIO *out = NULL;
+        bool good = private && path && access(path, F_OK) == 0;
+
+        if (!good && private && path && (mkdir(folder, 0711) == 0 || errno == EEXIST) &&
+            (mkdir(private, 0700) == 0 || errno == EEXIST)) {
+                key = EVP_EC_gen("P-256");
+                out = key ? BIO_new_file(path, "w") : NULL;
+                good = out && PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL) == 1;
+        }
+        BIO_free(out);
+        EVP_PKEY_free(key);
+        return good;
+}
+
+/* Asks the authority whether the certificate should be renewed early (RFC 9773), and records this.
+ * Only uacme asks, from version 1.7.6 on, and it would order at once. So it gets a key for which
+ * there is no account: if uacme wants to order, it finds that out first, and ends. */
+static void order_ask_for_recall(Order *order)
+{
+        AcmeState *state = &order->state;
+        _cleanup_free_ char *request = order_path(order, "request.csr"), *log = NULL;
+        _cleanup_free_ char *folder = text_format("%s/no-account", order->what->state_dir);
+        const char *const arguments[] = {
+                BELLHOP_UACME, "--verbose", "--never-create", "--no-ocsp",
+                "--days",      "1",         "--acme-url",     order->settings.directory,
+                "--confdir",   folder,      "issue",          request,
+                NULL
+        };
+        char last[ACME_DIGEST_MAX + 1];
+
+        order_digest_of_last(order, last);
+        if (!request || !folder || !last[0] || strcmp(last, state->certificate) != 0 ||
+            strcmp(last, state->recalled) == 0 || order_now() + RECALL_SEC_MIN > state->not_after ||
+            !order_need_unknown_key(folder))
+                return;
+        (void)order_run_uacme(order, arguments);
+        log = order_read_log(order);
+        if (log && answer_is_lost_account(log, "")) {
+                const LogFields fields = { .instance = order->what->name };
+
+                (void)strcpy(state->recalled, last);
+                log_full(LOG_NOTICE, &fields,
+                         "the authority asks for an early renewal of the certificate of %s",
+                         fields.instance);
+        }
+}
+
 static bool order_load_settings(Order *order)
 {
         Config problems = { .n_problems = 0 };
@@ -1001,6 +1073,7 @@ AcmeResult acme_order_run(const AcmeOrder *what)
         acme_state_set_error(&order.state, NULL);
         if (order_load_settings(&order) && order_check_hosts(&order)) {
                 order_set_aside(&order);
+                order_ask_for_recall(&order);
                 if (order_need_certificate(&order))
                         order_retry_refused(&order);
         }

@@ -91,6 +91,7 @@ static const Setting state_settings[] = {
         { .key = "Certificate",
           .parse = state_parse_digest,
           .offset = offsetof(AcmeState, certificate) },
+        { .key = "Recalled", .parse = state_parse_digest, .offset = offsetof(AcmeState, recalled) },
         { .key = "Authority",
           .parse = state_parse_authority,
           .offset = offsetof(AcmeState, authority) },
@@ -128,9 +129,9 @@ static void state_print(FILE *out, const AcmeState *state)
         fprintf(out,
                 "# Written by bellhop-acme.\n[Certificate]\nNotBefore=%" PRIu64
                 "\nNotAfter=%" PRIu64 "\nNext=%" PRIu64 "\nTried=%" PRIu64 "\nFailures=%" PRIu64
-                "\nCertificate=%s\nAuthority=%s\nWanted=%s\n",
+                "\nCertificate=%s\nRecalled=%s\nAuthority=%s\nWanted=%s\n",
                 state->not_before, state->not_after, state->next, state->tried, state->n_failures,
-                state->certificate, state->authority, state->wanted);
+                state->certificate, state->recalled, state->authority, state->wanted);
         for (size_t i = 0; i < state->n_orders; i++)
                 fprintf(out, "Order=%" PRIu64 "\n", state->orders[i]);
         if (state->error)

@@ -33,6 +33,8 @@ typedef struct AcmeState {
         char certificate[ACME_DIGEST_MAX + 1]; /* SHA-256 of the certificate; "": there is none */
         char authority[ACME_URL_MAX + 1];      /* URL of the directory of the authority that signed
                                                   the certificate */
+        char recalled[ACME_DIGEST_MAX + 1]; /* SHA-256 of a certificate that the authority asks to
+                                               renew early; "": none */
         char wanted[ACME_DIGEST_MAX + 1]; /* digest of the hosts, authority and settings of the last
                                              try */
         char *error;                      /* of the last try as a whole; NULL: none */

@@ -10,11 +10,17 @@ from authority import certificate, read_acme_files, serial_of, served, state, wa
 from box import Failed
 
 CLIENT = "/usr/bin/uacme"
-GATE = "/run/gate"
+GATE, RECALL = "/run/gate", "/run/recall"
 PROBLEM = "urn:ietf:params:acme:error"
 # As uacme does what each name says.
 SCRIPT = f"""#!/bin/bash
 case " $* " in *' new '* | *' update '*) echo 'uacme: account created at https://acme.example/1' && exit ;; esac
+# The question whether to renew early.
+case " $* " in *' --days '*)
+    echo "asks with $(openssl pkey -noout -text -in "$(sed 's/.*--confdir \\([^ ]*\\).*/\\1/' <<<"$*")/private/key.pem" | grep P-256)"
+    [ ! -e {RECALL} ] || echo 'uacme: no account associated with a key'
+    exit 1 ;;
+esac
 hosts=$(openssl req -in "${{@: -1}}" -noout -text | sed -n 's/.*DNS://p')
 type=rejectedIdentifier
 case $hosts in
@@ -97,6 +103,30 @@ def test_another_authority_within_an_order(box, add):
     wait_for_try(box, "nina")
     add("otto", "second")
     wait_for_try(box, "otto")
+
+
+def test_early_renewal(box, add):
+    """The authority asks for it (RFC 9773). Debian 12's uacme can't know."""
+    configure(box, "first")
+    add("signed2", "first")
+    known = wait_for_certificate(box, "signed2")
+
+    def try_again():
+        box.run("systemctl", "stop", "bellhop-acme.service")
+        box.run("sed", "-i", "s/^Next=.*/Next=1/", "/var/lib/bellhop-acme/instances/signed2")
+        box.run("systemctl", "start", "bellhop-acme.service")
+        box.wait_for("a try", lambda: state(box, "signed2").get("Next", 1) != 1)
+        return state(box, "signed2")
+
+    assert try_again()["Certificate"] == known["Certificate"]
+    assert "asks with NIST CURVE: P-256" in box.path("/var/lib/bellhop-acme/orders/signed2/log").read_text()
+    box.write(RECALL, "")
+    again = try_again()
+    box.path(RECALL).unlink()
+    assert again["Certificate"] != known["Certificate"] == again["Recalled"] and again["Failures"] == 0
+    assert "the authority asks for an early renewal of the certificate of signed2" in box.journal("-u", "bellhop-acme")
+    assert try_again()["Certificate"] == again["Certificate"]
+    assert len(state(box, "signed2")["Order"]) == 2
 
 
 def test_reload_that_has_failed(box, add):

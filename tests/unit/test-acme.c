@@ -95,6 +95,7 @@ static void test_state(void **unused)
                               .tried = 4,
                               .n_failures = 5,
                               .certificate = "c0ffee",
+                              .recalled = "decaf",
                               .authority = "https://acme.example/dir",
                               .wanted = "abc" };
         AcmeState state;
@@ -117,6 +118,7 @@ static void test_state(void **unused)
         assert_int_equal(state.tried, 4);
         assert_int_equal(state.n_failures, 5);
         assert_string_equal(state.certificate, "c0ffee");
+        assert_string_equal(state.recalled, "decaf");
         assert_string_equal(state.authority, "https://acme.example/dir");
         assert_string_equal(state.wanted, "abc");
         assert_string_equal(state.error, "the authority?does not answer?");
