@@ -143,6 +143,28 @@ def test_certificate_for_a_site_that_runs(box, clean):  # pylint: disable=unused
     assert is_served(box, "dora")
 
 
+@pytest.mark.usefixtures("clean")
+def test_certificate_for_a_site_that_starts(box):
+    """Its server has read the old one, but systemd does not count it as active yet."""
+    unit, pem = "bellhop@dora.service", box.path("/etc/bellhop/tls/dora/fullchain.pem")
+    box.write(f"/run/systemd/system/{unit}.d/late.conf", "[Service]\nExecStartPost=+sh -c 'until [ -e /run/go ]; do sleep 0.1; done'\n")
+    box.run("systemctl", "daemon-reload")
+    add(box, "dora")
+    box.shell("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 9 -subj /CN=dora -keyout /root/dora.key "
+              f"-out /root/dora.pem -addext subjectAltName=DNS:{NEW['dora']} 2>&1")
+    new = box.path("/root/dora.pem").read_text()
+    box.run("systemctl", "start", "--no-block", unit)
+    box.wait_for("the server", lambda: box.show(unit, "SubState") == "start-post")
+    with box.popen_run("bellhopctl", "cert", "dora", "--install", "/root/dora.pem", "/root/dora.key") as change:
+        box.wait_for("the certificate", lambda: pem.read_text() == new)
+        box.wait_for("the wait for the start", lambda: change.poll() is not None or box.try_run("pgrep", "-x", "systemctl").stdout)
+        box.write("/run/go", "")
+        assert change.wait() == 0
+    served = box.client("bash", "-c", f"openssl s_client -connect 127.0.0.1:443 -servername {NEW['dora']} </dev/null 2>&1 | openssl x509")
+    assert served == new
+    box.shell(f"bellhopctl remove --purge --yes dora; rm -rf /root/dora.* /run/go /run/systemd/system/{unit}.d; systemctl daemon-reload")
+
+
 @pytest.mark.parametrize("arguments, says", [
     (["--host=dora.example"], "User dora does not exist, but the instance would run as dora. Add --create-user"),
     ([f"--host=dora.example {ALICE}"], f"{ALICE} already leads to alice (/etc/bellhop/instances/alice.conf:2)"),

@@ -77,16 +77,36 @@ bool unit_is_active(const Units *units, const char *name)
         return unit && strcmp(unit->active, "active") == 0;
 }
 
-int bus_is_active(sd_bus *bus, const char *unit)
+bool unit_has_begun(const Units *units, const char *name)
+{
+        const UnitState *unit = units_find(units, name);
+
+        return unit &&
+               (strcmp(unit->active, "active") == 0 || strcmp(unit->active, "activating") == 0 ||
+                strcmp(unit->active, "reloading") == 0);
+}
+
+static int bus_ask_state(sd_bus *bus, const char *unit,
+                         bool (*has_state)(const Units *units, const char *name))
 {
         Units units;
         int r = bus_list_units(bus, unit, &units);
 
         if (r < 0)
                 return r;
-        r = unit_is_active(&units, unit);
+        r = has_state(&units, unit);
         units_done(&units);
         return r;
+}
+
+int bus_is_active(sd_bus *bus, const char *unit)
+{
+        return bus_ask_state(bus, unit, unit_is_active);
+}
+
+int bus_has_begun(sd_bus *bus, const char *unit)
+{
+        return bus_ask_state(bus, unit, unit_has_begun);
 }
 
 /* --- questions --- */

@@ -30,10 +30,14 @@ void units_done(Units *units);
 /* Returns NULL if systemd does not have the unit in memory. Such a unit is inactive. */
 const UnitState *units_find(const Units *units, const char *name);
 bool unit_is_active(const Units *units, const char *name);
+/* Whether the unit is active, starts or reloads, so that its processes may have read their files.
+ */
+bool unit_has_begun(const Units *units, const char *name);
 
-/* Whether one unit is active: 1, 0 or a negative errno. systemd does not load the unit for this
- * answer, so a drop-in that is written after this call takes effect when systemd loads the unit. */
+/* The same for one unit: 1, 0 or a negative errno. systemd does not load the unit for this answer,
+ * so a drop-in that is written after this call takes effect when systemd loads the unit. */
 int bus_is_active(sd_bus *bus, const char *unit);
+int bus_has_begun(sd_bus *bus, const char *unit);
 
 typedef enum PropertyKind {
         PROPERTY_STRING,  /* char *, to be freed */

@@ -233,6 +233,15 @@ bool change_unit(const char *verb, const char *unit)
         return change_try_unit(verb, unit, error) || change_say_failed(unit, error);
 }
 
+void change_await_start(sd_bus *bus, const char *unit)
+{
+        char error[PROGRAM_ERROR_MAX];
+
+        /* The job of the start exists already, so this only waits for its end. */
+        if (bus_has_begun(bus, unit) > 0 && bus_is_active(bus, unit) == 0)
+                (void)change_try_unit("start", unit, error);
+}
+
 bool change_keeps_units(const char *name)
 {
         char unit[NAME_UNIT_MAX];
@@ -280,8 +289,9 @@ bool change_renew_server(sd_bus *bus, const char *config_dir, const char *name)
 {
         uint64_t started_usec = UNKNOWN, made;
         char unit[NAME_UNIT_MAX];
-        int r = bus_is_active(bus, name_unit(NAME_SERVICE_UNIT, name, unit));
+        int r = bus_has_begun(bus, name_unit(NAME_SERVICE_UNIT, name, unit));
 
+        change_await_start(bus, unit);
         if (r > 0)
                 r = bus_get(bus, unit, "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER,
                             &started_usec);

@@ -71,6 +71,9 @@ bool change_read_file(const char *path, char **ret, size_t *ret_size);
  * for at least one unit. */
 bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n);
 bool change_unit(const char *verb, const char *unit);
+/* Waits until an instance that starts has started or failed. systemctl(1) reloads only a unit that
+ * is active, but a server that starts may have read its files just before they changed. */
+void change_await_start(sd_bus *bus, const char *unit);
 
 /* If a failure of systemctl(1) does not mean that the verb has no effect: change_try_unit() prints
  * no error, and change_say_failed() prints it and returns false. */

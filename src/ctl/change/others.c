@@ -23,7 +23,7 @@ static size_t others_find(const Units *units, const Config *config, uint32_t wit
                         continue;
                 ret[n].instance = instance;
                 (void)name_unit(NAME_SERVICE_UNIT, instance->name, ret[n].unit);
-                if (unit_is_active(units, ret[n].unit))
+                if (unit_has_begun(units, ret[n].unit))
                         n++;
         }
         return n;
@@ -56,7 +56,10 @@ static bool others_reload_stale(Change *change, const Other others[], size_t n,
         size_t n_stale = 0;
 
         for (size_t i = 0; i < n; i++) {
-                const ReadFiles read = stale_read_files_of(others[i].pid);
+                ReadFiles read;
+
+                change_await_start(change->bus, others[i].unit);
+                read = stale_read_files_of(others[i].pid);
 
                 if (lacks_others(&read, others[i].instance) &&
                     change_step(change, "server",

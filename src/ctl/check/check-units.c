@@ -59,15 +59,6 @@ static const char *units_state(const Check *check, const char *unit)
         return state ? state->active : "inactive";
 }
 
-/* Whether the unit is active, or is becoming active. */
-static bool units_is_active(const Check *check, const char *unit)
-{
-        const char *state = units_state(check, unit);
-
-        return strcmp(state, "active") == 0 || strcmp(state, "reloading") == 0 ||
-               strcmp(state, "activating") == 0;
-}
-
 static void units_check_queue(Check *check)
 {
         _cleanup_fclose_ FILE *file = fopen(QUEUE_LENGTH, "re");
@@ -100,7 +91,7 @@ static void units_check_router(Check *check)
 {
         static const char socket[] = "bellhop-router.socket", service[] = "bellhop-router.service";
 
-        if (!units_is_active(check, socket))
+        if (!unit_has_begun(&check->units, socket))
                 finding_add(&check->findings, FINDING_ROUTER_NOT_LISTENING, NOWHERE, NULL,
                             "%s is %s", socket, units_state(check, socket));
         else if (strcmp(units_state(check, service), "failed") == 0)
@@ -209,8 +200,8 @@ static void units_check_usage(Check *check)
         for (size_t i = 0; i < ELEMENTSOF(units); i++) {
                 const char *state = units_state(check, units[i].unit);
 
-                if (!units_is_active(check, "bellhop.target") || strcmp(state, "active") == 0 ||
-                    strcmp(state, "reloading") == 0 ||
+                if (!unit_has_begun(&check->units, "bellhop.target") ||
+                    strcmp(state, "active") == 0 || strcmp(state, "reloading") == 0 ||
                     units_is_masked("/etc/systemd/system", units[i].unit))
                         continue;
                 finding_add(&check->findings, FINDING_USAGE_NOT_COUNTED, NOWHERE, units[i].advice,
@@ -239,7 +230,7 @@ static void units_check_log(Check *check)
 {
         static const char socket[] = "bellhop-log.socket";
 
-        if (units_is_active(check, socket) || units_is_masked("/etc/systemd/system", socket))
+        if (unit_has_begun(&check->units, socket) || units_is_masked("/etc/systemd/system", socket))
                 return;
         if (access(RSYSLOGD, X_OK) < 0)
                 finding_add(&check->findings, FINDING_LOGS_NOT_WRITTEN, NOWHERE,
@@ -299,7 +290,7 @@ static void units_check_socket(InstanceCheck *inst)
         bool is_new;
 
         (void)name_unit(NAME_SOCKET_UNIT, inst->name, unit);
-        if (units_is_active(check, unit))
+        if (unit_has_begun(&check->units, unit))
                 return;
         /* If the router has not read the instance's file yet, the instance may be new, and
          * 'bellhopctl apply' starts its socket. So the finding is only a warning. */
@@ -440,8 +431,8 @@ void check_instance_units(InstanceCheck *inst)
         if (!check->bus)
                 return;
         units_check_socket(inst);
-        if (units_is_active(check, "bellhop-log.socket") && !log_folder_is_made(inst->name) &&
-            units_starts(check, socket, unit))
+        if (unit_has_begun(&check->units, "bellhop-log.socket") &&
+            !log_folder_is_made(inst->name) && units_starts(check, socket, unit))
                 instance_finding(inst, FINDING_LOG_FOLDER, LOG_DIR, NULL,
                                  "the folder %s in it, or the link to that folder in .uid, is "
                                  "missing or wrong",
@@ -449,7 +440,8 @@ void check_instance_units(InstanceCheck *inst)
         units_check_events(inst, strcmp(units_state(check, unit), "active") == 0);
         /* After a failure, the instance's stand-in (bellhop-standin@.service) refuses connections
          * for a while. After this time, a connection can start the instance again. */
-        if (strcmp(units_state(check, unit), "failed") == 0 || units_is_active(check, standin)) {
+        if (strcmp(units_state(check, unit), "failed") == 0 ||
+            unit_has_begun(&check->units, standin)) {
                 (void)bus_get(check->bus, unit, "Service", "Result", PROPERTY_STRING, &result);
                 instance_finding(inst, FINDING_SITE_FAILED, NULL, NULL, "%s has failed (%s)", unit,
                                  result ? result : "reason unknown");
