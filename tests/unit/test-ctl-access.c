@@ -179,7 +179,7 @@ static void test_detours(void **state)
         make("a", 0755);
         put("file", 0644);
         for (int i = 0; i < 39; i++) {
-                char from[8], to[8];
+                char from[16], to[16];
 
                 snprintf(from, sizeof(from), "l%d", i);
                 snprintf(to, sizeof(to), "l%d", i - 1);
