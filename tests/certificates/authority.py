@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 
 HOST = "acme.example"
+# A test starts a name server for this zone.
+DYNAMIC_ZONE, DYNAMIC_SERVER = "dynamic.example", "127.0.0.53"
 DNS_PORT, DNS_MANAGEMENT = 8053, "127.0.0.1:8055"
 CAA = "pebble.example"
 HERE = "/root/authority"
@@ -29,7 +31,8 @@ class Dns:
         start(box, "challtestsrv", "", f"pebble-challtestsrv -dns01 127.0.0.1:{DNS_PORT} -management {DNS_MANAGEMENT} "
               "-http01 '' -https01 '' -tlsalpn01 '' -defaultIPv4 '' -defaultIPv6 ''")
         start(box, "resolver", "", "dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --cache-size=0 "
-              f"--user=root --listen-address=127.0.0.1 --bind-interfaces --server=127.0.0.1#{DNS_PORT}")
+              f"--user=root --listen-address=127.0.0.1 --bind-interfaces --server=127.0.0.1#{DNS_PORT} "
+              f"--server=/{DYNAMIC_ZONE}/{DYNAMIC_SERVER}")
         box.write("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:2\n")
         box.wait_for("DNS", lambda: box.try_client(
             "curl", "-sf", f"http://{DNS_MANAGEMENT}/clear-a", "-d", '{"host": "nobody.example"}').returncode == 0)
@@ -76,8 +79,8 @@ class Authority:
     """Pebble, and the file of the authority for Acme=NAME. prompt: validates without pebble's random delays."""
 
     def __init__(self, box, name, port, prompt=False, validity_sec=None, reuse_percent=50, refused_percent=5,
-                 external_accounts=None):
-        self.box, self.name, self.port = box, name, port
+                 external_accounts=None, dns_server=f"127.0.0.1:{DNS_PORT}"):
+        self.box, self.name, self.port, self.dns_server = box, name, port, dns_server
         self.unit = f"pebble-{name}"
         self.environment = (f"PEBBLE_AUTHZREUSE={reuse_percent} PEBBLE_WFE_NONCEREJECT={refused_percent}"
                             f"{' PEBBLE_VA_NOSLEEP=1' if prompt else ''}")
@@ -105,7 +108,7 @@ class Authority:
     def start(self):
         """Starts it without accounts and orders: pebble keeps both in memory."""
         start(self.box, self.unit, self.environment, f"pebble -config {HERE}/{self.name}.json "
-              f"-dnsserver 127.0.0.1:{DNS_PORT}")
+              f"-dnsserver {self.dns_server}")
         self.box.wait_for(f"pebble {self.name}", lambda: self.box.try_run("curl", "-sf", self.url).returncode == 0)
         self.box.write(self.root, self._manage("roots/0"))
 
