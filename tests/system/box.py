@@ -27,6 +27,12 @@ ACME_MAX_EXPOSURE = 2.0
 CERT_MAX_EXPOSURE = 2.5
 
 
+def listed(kind):
+    """The packages of this kind in tests/packages."""
+    lines = (line.split() for line in (SOURCE / "tests/packages").read_text().splitlines())
+    return [line[1] for line in lines if line[0] == kind]
+
+
 class Failed(Exception):
     """A command inside has failed; the text has all that it said."""
 
