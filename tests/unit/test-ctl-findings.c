@@ -42,10 +42,34 @@ static void test_names_of_customers(void **state)
 
         (void)state;
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                assert_advice(NULL, (Place){ "alice", names[i], 0 }, "chmod o= {file}",
-                              "Change the mode of the file as user alice (runuser --pty -u alice). "
-                              "Its path has characters that can't be shown safely in a command.");
+                assert_advice(
+                        NULL, (Place){ "alice", names[i], 0 }, "chmod o= {file}",
+                        "Change the mode of the file or folder as user alice (runuser --pty -u "
+                        "alice). Its path has characters that can't be shown safely in a "
+                        "command.");
         assert_advice(NULL, (Place){ "alice", names[0], 0 }, "chmod {name}", "chmod alice");
+}
+
+static void assert_home_advice(const char *home, const char *expected)
+{
+        Findings findings = { .n = 0 };
+        const Finding *finding = finding_add(&findings, FINDING_HOME_READ_ONLY,
+                                             (Place){ "alice", home, 0 }, NULL, "%s", "what");
+
+        assert_non_null(finding);
+        assert_string_equal(finding->advice, expected);
+        findings_done(&findings);
+}
+
+/* Another mode would not help, so the advice does not name one. */
+static void test_read_only_home(void **state)
+{
+        (void)state;
+        assert_home_advice("/data/alice",
+                           "If they must write to it, add [Service] and BindPaths=/data/alice with "
+                           "'systemctl edit bellhop@alice.service', then run 'systemctl "
+                           "try-restart bellhop@alice.service'.");
+        assert_home_advice("/home/a@b", "If they must write to it, move it to /home/alice.");
 }
 
 static void test_kinds_have_own_advice(void **state)
@@ -145,11 +169,9 @@ static void test_table(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_advice),
-                cmocka_unit_test(test_names_of_customers),
-                cmocka_unit_test(test_kinds_have_own_advice),
-                cmocka_unit_test(test_order),
-                cmocka_unit_test(test_alike),
+                cmocka_unit_test(test_advice),         cmocka_unit_test(test_names_of_customers),
+                cmocka_unit_test(test_read_only_home), cmocka_unit_test(test_kinds_have_own_advice),
+                cmocka_unit_test(test_order),          cmocka_unit_test(test_alike),
                 cmocka_unit_test(test_table),
         };
 

@@ -56,8 +56,8 @@ static void pages_check_secrets(InstanceCheck *inst, const char *folder)
         }
 }
 
-/* Finds the file or folder that a path leads to. Unlike realpath(3), the kernel does this quickly,
- * whatever links the customer has made. ret: its path, without links. */
+/* Finds the file or folder that a path leads to. Uses the kernel, because realpath(3) takes long if
+ * a customer has made many links. ret: its path, without links. */
 static bool pages_find_place(const char *path, char ret[static PATH_MAX], struct stat *ret_stat)
 {
         _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
@@ -129,7 +129,7 @@ static void pages_check_home(InstanceCheck *inst, const char *path)
                 instance_finding(inst, FINDING_HOME_READ_ONLY, path,
                                  access_ask_fixed(path, &access) == 0 && access.error == 0
                                          ? NULL
-                                         : "If they must write to it, move it to /home/{name}.",
+                                         : ADVICE_MOVE_HOME,
                                  "the home of user %s is this folder, and not %s", inst->name,
                                  home);
 }

@@ -30,10 +30,10 @@ const char *const severity_names[SEVERITIES] = {
         "again "                                                                                \
         "by itself: 'bellhopctl status {name}' shows when."
 
-/* The advice for a file if a shell could run parts of its name. */
-#define BY_HAND                                                                               \
-        "Change the mode of the file as user {name} (runuser --pty -u {name}). Its path has " \
-        "characters that can't be shown safely in a command."
+/* The advice for a file or folder if a shell could run parts of its name. */
+#define BY_HAND                                                                                \
+        "Change the mode of the file or folder as user {name} (runuser --pty -u {name}). Its " \
+        "path has characters that can't be shown safely in a command."
 
 #define RESTART_OR_WHY(unit) "systemctl restart " unit " || journalctl -n 20 -u " unit
 
@@ -149,7 +149,7 @@ Finding *finding_add(Findings *findings, FindingKind kind, Place place, const ch
                 advice = finding_infos[kind].advice;
         if (advice && place.instance && place.file && strstr(advice, "{file}") &&
             !findings_is_plain(place.file))
-                advice = BY_HAND;
+                advice = kind == FINDING_HOME_READ_ONLY ? ADVICE_MOVE_HOME : BY_HAND;
         if (advice) {
                 finding.advice = findings_fill(findings, place, advice);
                 finding.any_advice = findings_fill(findings, any, advice);

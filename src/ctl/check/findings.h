@@ -29,6 +29,7 @@ typedef enum Severity {
 #define ADVICE_RELOAD      "systemctl try-reload-or-restart bellhop@{name}.service"
 #define ADVICE_INSTALL     "bellhopctl cert {name} --install CERT KEY{config}"
 #define ADVICE_SELF_SIGNED "bellhopctl cert {name} --self-signed{config}"
+#define ADVICE_MOVE_HOME   "If they must write to it, move it to /home/{name}."
 
 typedef struct FindingInfo {
         const char *name;
