@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * This runs before all rules of the site: redirects, ProxyPass, access rules and .htaccess files.
- * So no mistake in these rules makes a renewal fail. This is no way around the rules, because
- * challenge_read_site_answer() reads nothing except answers to challenges.
+ * So no mistake in these rules makes a renewal fail. The rules still protect all other files,
+ * because challenge_read_site_answer() reads only answers to challenges.
  */
 #include <httpd.h>
 

@@ -68,8 +68,8 @@ def is_bindable(folder, user):
 
 
 def real(path):
-    """Returns the path without links, like os.path.realpath(). But the kernel follows the links, so it is quick, whatever
-    links a customer has made. If a link leads nowhere, only this link is followed."""
+    """Returns the path without links, like os.path.realpath(). The kernel follows the links, because realpath() takes
+    long if a customer has made many. If a link leads nowhere, only this link is followed."""
     path, rest = os.path.abspath(path), []
     while True:
         try:

@@ -156,7 +156,7 @@ int door_admit(Door *door, int fd, uid_t uid, MailLimits *ret)
         return r;
 }
 
-/* When a session ends, unless its program or the mail server continues. */
+/* When the session times out, unless its program or the mail server sends something. */
 static uint64_t door_end_of(const Session *session)
 {
         uint64_t usec = 0;
@@ -165,11 +165,11 @@ static uint64_t door_end_of(const Session *session)
         return usec;
 }
 
-/* Finds the session that gives way to a new one of the customer, because there are too many
- * sessions: of the customers with most sessions, the session that has waited longest. Returns NULL
- * if no customer would have more sessions than the customer of the new one. So customers who work
- * together do not keep out others. A session whose message is passed on never gives way, because
- * nobody would know whether the message was sent. */
+/* Finds the session that a new session of the customer replaces when there are too many: the one
+ * that times out first, of the customer with the most sessions. Returns NULL unless that customer
+ * has at least two more than this one. So customers who work together do not keep out others. A
+ * session whose message is passed on is never replaced, because nobody would know whether the
+ * message was sent. */
 static Session *door_find_victim(const Door *door, uid_t uid)
 {
         size_t most = door_count_of(door, uid) + 2;

@@ -22,7 +22,7 @@ static const ngx_connection_t *requests_connection(const ngx_http_request_t *req
         return request->stream ? request->stream->connection->connection : request->connection;
 }
 
-/* Answers the request, and ends it. Without the end, nginx would go on to the site. */
+/* Answers the request, and ends it. Otherwise, nginx would also pass the request to the site. */
 static ngx_int_t requests_answer(ngx_http_request_t *request, ngx_uint_t status, const char *type,
                                  ngx_str_t text)
 {
@@ -44,9 +44,8 @@ static ngx_int_t requests_suspend(ngx_http_request_t *request)
                                (ngx_str_t){ sizeof(suspended) - 1, (u_char *)suspended });
 }
 
-/* Answers a challenge of a certificate authority that the customer's own ACME client has prepared
- * in the document root of the server block. This runs before all rules of the site, as in
- * src/httpd/challenge.c. */
+/* Sends answers to challenges that the customer's own ACME client has put into the document root of
+ * the server block. This runs before all rules of the site, as in src/httpd/challenge.c. */
 static ngx_int_t requests_challenge(ngx_http_request_t *request)
 {
         Span rest = { request->unparsed_uri.data, request->unparsed_uri.len };

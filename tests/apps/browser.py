@@ -67,7 +67,7 @@ class FormReader(html.parser.HTMLParser):
 
 
 def fastest(ask):
-    """Of some pages. A machine that stalls delays one of them; a time-out delays all."""
+    """Returns the fastest of three pages, because a stall of the machine delays one page, but a time-out delays all."""
     return min((ask() for _ in range(3)), key=lambda page: page.seconds)
 
 

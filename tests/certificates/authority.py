@@ -128,7 +128,7 @@ class Authority:
 
     @contextlib.contextmanager
     def held(self):
-        """Meanwhile, it does not answer, and requests wait."""
+        """Stops the authority, so that requests wait."""
         self.box.run("systemctl", "kill", "--signal=STOP", self.unit)
         try:
             yield
@@ -201,7 +201,8 @@ def serial_of(pem):
 
 
 def state(box, name):
-    """The state of an instance by bellhop-acme; {}: none yet. Order is a list, Failed a dict by host (also of refused ones)."""
+    """The state of an instance as bellhop-acme stored it, or {} if there is none. Order is a list, and Failed a dict by host
+    (also of refused ones)."""
     path = box.path(f"{STATES}/instances/{name}")
     found = {"Order": [], "Failed": {}}
     if not path.exists():

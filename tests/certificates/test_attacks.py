@@ -106,7 +106,7 @@ def test_another_authority_within_an_order(box, add):
 
 
 def test_early_renewal(box, add):
-    """The authority asks for it (RFC 9773). Debian 12's uacme can't know."""
+    """The authority asks for an early renewal (RFC 9773). The uacme of Debian 12 does not ask."""
     configure(box, "first")
     add("signed2", "first")
     known = wait_for_certificate(box, "signed2")

@@ -121,7 +121,7 @@ def test_external_account(box, dns):
 
 
 def write_hook(box, condition):
-    """condition: of a shell, for which the hook fails."""
+    """condition: a shell condition under which the hook fails."""
     box.write(HOOK, f"""#!/bin/sh
         if {condition}; then echo "the zone of $3 is not that of a.dennis.example" >&2; exit 7; fi
         case $1 in

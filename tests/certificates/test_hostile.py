@@ -172,14 +172,15 @@ def test_key_is_replaced_within_an_order(box, mallory, authority):  # pylint: di
 
 
 def stopped(box):
-    """The process that works with its key. A try that was faster than the loop begins again."""
+    """Returns the stopped process that works with the customer's key. If the try ended before the loop stopped it, begins
+    again."""
     if state(box, NAME).get("Tried"):
         begin_again(box)
     return box.try_run("pgrep", "-u", NAME, "-x", "--runstates", "T", "bellhop-cert").stdout.strip()
 
 
 def suspend_acme(box):
-    """As when the machine is suspended: bellhop-acme stops for a moment, while it waits for an answer."""
+    """Stops bellhop-acme for a moment while it waits for an answer, as a suspended machine does."""
     box.run("pkill", "-STOP", "-x", "bellhop-acme")
     box.wait_for("the stop", lambda: box.run("pgrep", "-x", "bellhop-acme") == box.run(
         "pgrep", "-x", "--runstates", "T", "bellhop-acme"))
@@ -198,7 +199,7 @@ def test_stops_its_processes(box, dns, mallory, authority):  # pylint: disable=u
         suspend_acme(box)
         box.run("bellhopctl", "add", "nina", "--create-user", "--host=nina.example", "--acme", "--wait")
         assert authority.has_signed("nina.example")
-        # The try still waits for it.
+        # The try still waits for this process.
         assert box.run("pgrep", "-u", NAME, "-x", "bellhop-cert").strip() == pid and not state(box, NAME).get("Tried")
     finally:
         box.run("pkill", "-KILL", "-u", NAME, "-f", "SIGSTOP")

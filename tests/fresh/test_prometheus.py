@@ -34,7 +34,7 @@ def value(box, expression):
 
 
 def result(box, expression):
-    """Nothing is there for a moment after a scrape that took longer than a second."""
+    """After a scrape that took longer than a second, there is no result for a moment."""
     return box.wait_for(expression, lambda: ask(box, "query", query=expression)["result"])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One connection, on which HOST is asked for, and at a line of input what that line names.
+"""Requests HOST on one connection, and then, for each line of input, the host in that line.
 
 again.py PROTOCOL ADDRESS HOST: PROTOCOL is http/1.1 or h2, over TLS. Says the status of each answer, and "closed" when the server
 ends the connection without one.

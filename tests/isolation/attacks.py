@@ -298,7 +298,7 @@ def resolves(name):
 
 
 def takes_datagrams(port, seconds=2, shares=False):
-    """A UDP port of its own, or that of somebody who shares it, and whether anybody gets through to it in this time."""
+    """Binds the UDP port, and returns what arrives in this time. shares: another program may use the port, too."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, shares)
         bound = attempt(own.bind, ("0.0.0.0", port))
@@ -463,7 +463,7 @@ def escapes(way, port):
 
 
 def opens_shop(seconds):
-    """Listens with the passed socket, until its client has seen whether anybody gets through, or until this time is
+    """Listens with the passed socket, until its client has seen whether anybody can connect, or until this time is
     over."""
     passed = Passed()
     passed.socket.listen(5)
@@ -667,7 +667,7 @@ def eats_cpu(seconds):
 
 
 def spins(tasks, seconds):
-    """All begin at once, and go on until the time is over, or somebody removes port.json."""
+    """All tasks begin at the same time, and continue until the time is over, or somebody removes port.json."""
     end, pids = time.monotonic() + seconds, []
     wait, begin = os.pipe()
     for _ in range(tasks):

@@ -3,7 +3,7 @@
 
 outside.py reach    as the customer: tries to get into all own processes, including new ones, until
                     there is a line of input; says the pid of each new one, and reports the results
-outside.py shut PID as root, in place of a customer who has got the hand-off socket all the same: takes it from that
+outside.py shut PID as root, in place of a customer who has the hand-off socket in spite of this: takes it from that
                     process, and with each line of input shuts it for reading
 """
 

@@ -116,7 +116,7 @@ def test_tasks_are_bounded(small):
 
 
 def test_busy_tasks_of_one_delay_no_start(small):
-    """However many they are. Without shares it took until they ended."""
+    """This holds for any number of tasks. Without CPU shares, a start waited until the tasks ended."""
     small.box.create_customer("bob", ["bob.example"])
     publish(small.box, "bob", "bob.example")
     small.box.start_customer("bob")
@@ -125,7 +125,7 @@ def test_busy_tasks_of_one_delay_no_start(small):
     request = small.box.popen_client("curl", "-s", "--max-time", "60", "--resolve", f"{small.host}:80:127.0.0.1",
                                      small.url("spins", tasks=150, seconds=40))
     assert small.left("port.json") == "begun"
-    # Within the twenty seconds that curl waits.
+    # curl gives up after twenty seconds.
     assert small.box.curl("http://bob.example/load.txt").strip() == "bob.example"
     assert request.poll() is None
     small.forget()

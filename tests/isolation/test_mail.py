@@ -164,8 +164,7 @@ print(json.dumps(said))
             assert json.loads(mails(box, name, ONE)) == {"220": 1, "sent": 1}
         assert_neighbours_are_well(box)
         said = json.loads(curl.communicate(timeout=120)[0])
-    # What four half messages have taken of the budget counts as well, and that is all that goes out. A new hour has another
-    # budget.
+    # The four half messages also count against the budget. A new hour has a new budget.
     hours = 1 + int(time.time() // 3600 - began // 3600)
     assert 190 <= said["sent"] <= 200 * hours, said
     marks = [server.next()[1].splitlines()[0] for _ in range(said["sent"] - 1 + 6)]

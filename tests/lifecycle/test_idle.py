@@ -65,7 +65,7 @@ def exits_in_time(box, name, idle_sec, visit):
 
 
 def assert_exits_in_time(*args):
-    """A machine that stalls delays one exit; a mistake delays all."""
+    """A stall of the machine delays one exit, but a mistake delays all."""
     assert any(exits_in_time(*args) for _ in range(4))
 
 
@@ -168,7 +168,7 @@ def test_status_follows_within_a_second(box, carol):
         box.wait_for("the next", lambda: status(box, carol).startswith(f"0 connections, {n} hand-offs, "))
         return time.monotonic() < ended + 2
 
-    # A machine that stalls delays one; a mistake delays all.
+    # A stall of the machine delays one visit, but a mistake delays all.
     assert any([follows(n) for n in range(2, 7)])
 
 

@@ -25,7 +25,7 @@ def server_fixture(request):
 def site_fixture(box, carol, server):
     """That of carol, with each server."""
     box.write_instance(carol, f"Host={HOST}\nServer={server}\n")
-    # Else the server ends kept connections if a client stalls for five seconds.
+    # Otherwise, the server ends kept connections if a client stalls for five seconds.
     box.write("/etc/bellhop/sites/carol/keep.conf",
               {"apache": "KeepAliveTimeout 60\n", "nginx": "keepalive_timeout 60s;\n"}[server])
     box.start_customer(carol)

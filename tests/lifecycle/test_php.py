@@ -309,7 +309,7 @@ def test_reload_takes_up_what_has_changed(box, site):
 
 
 def assert_unavailable(box):
-    """Within the twenty seconds that curl waits, for each who asks."""
+    """For each who asks: curl gives up after twenty seconds."""
     for _ in range(3):
         assert status_of(box, "load.php") == "503"
     assert box.curl(f"http://{HOST}/load.txt").strip() == HOST
@@ -333,7 +333,7 @@ def test_php_that_ends_at_once(box, site, how):
     choose_fpm(box, "/usr/local/sbin/fpm")
 
     def makes_few_attempts():
-        """And then one for each request, not as often as the processor allows."""
+        """After some attempts, bellhop-instance makes one attempt for each request."""
         box.run("systemctl", "restart", SITE)
         begin = now(box)
         assert_unavailable(box)

@@ -56,7 +56,7 @@ def test_slow_download_keeps_nobody_waiting(box, four, downloads, action):
     begin()
     box.run("systemctl", "--no-block", action, *(f"bellhop@{name}.service" for name in four))
     for name in four:
-        # Within the twenty seconds that curl waits; the downloads only go on afterwards.
+        # curl gives up after twenty seconds; the downloads only continue afterwards.
         assert box.curl(f"https://{name}.example/load.txt").strip() == f"{name}.example"
     assert end() == [SIZE] * len(four)
     for name in four:

@@ -126,7 +126,7 @@ def get(box, host, path="/load.txt", **kwargs):
 
 
 def assert_refused(box, host, **kwargs):
-    """Within the twenty seconds that curl waits."""
+    """curl gives up after twenty seconds."""
     assert get(box, host, **kwargs)[:2] == (503, "5")
     tried = box.curl(f"https://{host}/", check=False, **kwargs)
     assert "alert internal error" in tried.stderr, tried
@@ -152,7 +152,7 @@ def broken_fixture(box):
     box.reload_router()
     for cause, ((breaks, _), _) in CAUSES.items():
         breaks(box, cause)
-    # Else their servers end kept connections if the clients stall for five seconds.
+    # Otherwise, their servers end kept connections if the clients stall for five seconds.
     for name in ("alice", "bob"):
         box.write(SITE.format(name), "KeepAliveTimeout 60\n")
     box.run("systemctl", "daemon-reload")

@@ -10,7 +10,7 @@ from showcase import ALICE, BOB
 
 # Kept connections that an instance ends while it stops count as ended, not as failed: HTTP has it so.
 MANY = 10**6
-# In which a client sees that its connection has ended, even if the machine stalls. A connection that hangs is still a
+# The time in which a client notices that its connection has ended, even if the machine stalls. A connection that hangs is still a
 # failure: load.py waits much longer for an answer.
 SEEN_SEC = 10
 
@@ -92,8 +92,8 @@ def processes(box, name):
 
 
 def kill_and_wait(box, name, who, program):
-    """Returns when the processes of that moment are gone: on a busy machine, children of a killed server can still receive
-    until the supervisor notices, and are killed then."""
+    """Returns when the processes that run at the call are gone: on a busy machine, children of a killed server can still
+    receive until the supervisor notices, and the supervisor then kills them."""
     before = processes(box, name)
     kill(box, name, who, program)
     if who != "children":
@@ -102,7 +102,7 @@ def kill_and_wait(box, name, who, program):
 
 
 def unexplained(report, kills):
-    """The failures that no kill can have caused. kills: pairs of times, before and after each."""
+    """Returns the failures that no kill explains. kills: pairs of times, before and after each."""
     return [failure for failure in report.failures if not any(
         failure["began"] < done and began < failure["ended"] < done + SEEN_SEC for began, done in kills)]
 

@@ -71,7 +71,7 @@ def test_idle_exits(box, site):
     began = box.run("date", "+%s.%N").strip()
     with load(box, HOST, kinds={"new": 1}) as report:
         for _ in range(60):
-            # However long its start takes.
+            # The start may take any time.
             box.wait_for("it runs", lambda: box.show(UNIT, "ActiveState") == "active")
             box.run("systemctl", "stop", UNIT)
             pause(0.3)

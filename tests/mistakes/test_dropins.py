@@ -129,7 +129,7 @@ BINDS = {
 
 @pytest.mark.parametrize("bind", BINDS)
 def test_path_that_a_customer_can_replace(box, write, bind):
-    """systemd follows it at each start, as root."""
+    """At each start, systemd follows the path as root."""
     line, path, folder = BINDS[bind]
     box.shell("mkdir -p /data/x /data/carol /data/all; chown carol: /data/carol; chmod 0777 /data/all; "
               "ln -sfn /srv/www/carol /data/link")

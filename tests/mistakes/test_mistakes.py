@@ -621,7 +621,7 @@ for i in range(30000):
 
 
 def test_links_of_a_customer_delay_no_change(trapped):
-    """Not one in their own site either, and all other changes wait for these."""
+    """Links delay no change, not even of the customer's own site. Other changes wait for `apply` and `cert`."""
     trapped.run("runuser", "-u", "carol", "--", "env", "-C", TLS, "python3", "-c", DETOURS)
     for words in (["apply"], ["cert", "carol", "--self-signed", "--force"]):
         assert_served(trapped)

@@ -326,7 +326,7 @@ for _ in range(depth):
 
 
 def test_links_do_not_hold_up_the_check(box):
-    """All findings of other kinds and of other customers are there, and it is said that some may be missing."""
+    """All findings of other kinds and of other customers are there, and a finding says that some may be missing."""
     box.shell(f"chmod 0755 {WWW}; {htaccess('Nonsense')}")
     box.run("runuser", "-u", "carol", "--", "env", "-C", WWW, "python3", "-c", DETOURS)
     done = box.try_run("timeout", "100", "bellhopctl", "check", "--json")

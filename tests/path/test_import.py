@@ -588,7 +588,7 @@ def test_customer_delays_import_only_once(monkeypatch):
 
 
 def test_check_of_a_plan_has_an_end(monkeypatch, config, tmp_path):
-    """And does not look at the pages, where no mistake of a plan can be."""
+    """The check also does not look at pages, where no mistake of a plan can be."""
     program = tmp_path / "bellhopctl"
     program.write_text(f"#!/bin/sh\necho \"$@\" > {tmp_path}/words\nexec sleep {TIMEOUT}\n")
     program.chmod(0o755)
@@ -603,7 +603,7 @@ def test_check_of_a_plan_has_an_end(monkeypatch, config, tmp_path):
 
 
 def test_links_of_a_customer_are_left_to_the_kernel(tmp_path):
-    """os.path.realpath() follows any number of them, until Python has too many calls in each other."""
+    """os.path.realpath() follows any number of them, until Python exceeds its recursion limit."""
     (tmp_path / "a").mkdir()
     (tmp_path / "up").symlink_to("a/../a/..")
     (tmp_path / "nowhere").symlink_to("no/where")
@@ -619,7 +619,7 @@ def test_links_of_a_customer_are_left_to_the_kernel(tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of others")
 def test_only_a_customers_whole_folder_is_bound():
-    """A link in it may lead to it now, and elsewhere when systemd binds it."""
+    """A link inside a customer's folder may change before systemd binds the path."""
     user = pwd.getpwnam(C)
     with tempfile.TemporaryDirectory(dir="/root") as folder:
         own = f"{folder}/own"

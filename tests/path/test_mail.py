@@ -369,13 +369,13 @@ def test_customers_who_work_together_leave_room_for_others(server):
         other, third, stranger = add_customer(mail, OTHER), add_customer(mail, "daemon"), pwd.getpwnam("bin").pw_uid
         silent = [mail.connect(uid) for uid in (UID, other, UID, other)]
         assert all(client.read().startswith("220 ") for client in silent)
-        # One that can't send takes nobody's place.
+        # A user who cannot send replaces no connection.
         assert mail.connect(stranger).read().startswith("554 5.7.1 only customers")
         assert mail.connect(other).read().startswith("421 4.7.0 too many connections in all")
         assert silent[0].say("NOOP").startswith("250 ")
         late = mail.connect(third)
         assert late.read().startswith("220 ")
-        # The one that has been silent longest.
+        # The new connection replaces the one that was silent longest.
         assert silent[1].read().startswith("421 4.7.0 too many connections in all") and silent[1].read() == ""
         assert mail.connect(other).read().startswith("421 4.7.0 too many connections in all")
         assert late.send().startswith("250 ")
@@ -384,7 +384,7 @@ def test_customers_who_work_together_leave_room_for_others(server):
 
 @pytest.mark.skipif(not AS_ROOT, reason="needs another user")
 def test_message_that_is_passed_on_gives_way_to_nobody(server):
-    """One that waits does, even if its program has gone."""
+    """A waiting message is replaced, even if its program has ended."""
     server.gate.clear()
     with Mail(server, "ConnectionsMax=2\nRelayConnectionsMax=1\n") as mail:
         clients = [ready(mail) for _ in range(2)]
@@ -463,7 +463,8 @@ def test_program_that_reads_nothing(server):
 
 @pytest.mark.parametrize("command", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "."])
 def test_mail_server_that_hangs(server, command):
-    """What may have been sent is charged: if the mail server hangs behind the dot, which must come within this time."""
+    """A message that may have been sent counts against the budget. It may have been sent if the mail server hangs after the
+    dot, which must arrive within RelayTimeoutSec=."""
     server.answers[command] = None
     with Mail(server, f"RelayTimeoutSec={'5s' if command == '.' else '300ms'}\nMailPerHour=1\n") as mail:
         said = ready(mail).send()
@@ -524,7 +525,7 @@ def test_message_that_waits_too_long(server):
         mail.configure("RelayConnectionsMax=1\n")
         mail.process.send_signal(signal.SIGHUP)
         end = time.monotonic() + TIMEOUT
-        while not ready(mail).send().startswith("250 "):  # the signal may come behind it
+        while not ready(mail).send().startswith("250 "):  # the signal may arrive later
             assert time.monotonic() < end
 
 

@@ -305,7 +305,7 @@ def test_no_host_is_fine(instance):
 
 @pytest.mark.parametrize("policy", ["redirect", "refuse"])
 def test_policy_for_plain_http_is_for_each_request(mpm, policy):
-    """The router sees only the first one, which is about a challenge."""
+    """The router sees only the first request, which is for a challenge."""
     requests = b"".join(b"GET %s HTTP/1.1\r\nHost: alice.example\r\n\r\n" % path for path in (b"/.well-known/acme-challenge/x", b"/"))
     with Instance(mpm, settings=f"Host=alice.example\nIdleSec=0\nHttp={policy}") as instance:
         instance.start()
@@ -664,7 +664,7 @@ def test_idle_exit_waits_for_open_connections(mpm):
     with Instance(mpm, settings="Host=alice.example\nIdleSec=1s", snippet="KeepAliveTimeout 60") as instance:
         with instance.connect() as connection, connection.makefile("rb") as file:
             get(connection, "alice.example")
-            instance.start()  # behind the request: otherwise it may end before it has a connection
+            instance.start()  # after the request: otherwise it may end before it has a connection
             assert read_response(file)[0] == 200
             instance.notify.wait("STATUS=1 connections, 1 hand-offs, last hand-off: [A-Z]")
             with pytest.raises(subprocess.TimeoutExpired):
@@ -719,15 +719,15 @@ def test_no_listing_no_link_to_others(instance):
 
 @pytest.fixture(name="journal")
 def _journal():
-    """Receives entries, as the journal would, and returns the next one with these words. Others may write to the
-    journal, too: the servers of tests that run at the same time."""
+    """Receives entries, as the journal would, and returns the next one that contains the words. Others may write to
+    the journal, too: the servers of tests that run at the same time."""
     if not handoff.AS_ROOT or os.path.exists("/run/systemd/journal/socket"):
         pytest.skip("needs root and no journal, to play one")
     os.makedirs("/run/systemd/journal", exist_ok=True)
     journal, entries = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), queue.SimpleQueue()
 
     def collect():
-        """At all times: its queue has little room, and what does not fit is lost."""
+        """Reads all the time, because the socket's queue is short, and the sender loses what does not fit."""
         while entry := journal.recv(65536):
             entries.put(entry)
 

@@ -99,7 +99,7 @@ def test_idle_exit_waits_for_open_connections():
     with Instance("nginx", settings="Host=alice.example\nIdleSec=1s", snippet="keepalive_timeout 60s;") as instance:
         with instance.connect() as connection, connection.makefile("rb") as file:
             get(connection, "alice.example")
-            instance.start()  # behind the request: otherwise it may end before it has a connection
+            instance.start()  # after the request: otherwise it may end before it has a connection
             assert read_response(file)[0] == 200
             with pytest.raises(subprocess.TimeoutExpired):
                 instance.process.wait(3)

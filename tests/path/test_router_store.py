@@ -186,7 +186,8 @@ def test_waiting_keep_order_and_deadline():
         router.wait_for(pending=0)
         for client in clients[QUEUE + 2:]:
             router.deliver(A, http("alice.example"), client)
-        # Once more, and nobody takes them. The deadline is that of the accept, whatever the next router's settings say.
+        # Again, with clients that no instance takes. The deadline is that of the router that accepted them, whatever
+        # settings the next router has.
         set_settings(router, "HandoffTimeoutSec=2s")
         router.reload()
         begin = time.monotonic()

@@ -110,7 +110,7 @@ def assert_answered(instance):
 def test_no_snippet_is_in_the_way(server, snippet):
     with site(server, snippet) as instance:
         assert_answered(instance)
-        # All else is the site's.
+        # The site answers all other requests.
         instance.path(FOLDER, "other", text="other")
         paths = [PATH + name for name in ("none", "", "folder", "folder/", f"{TOKEN}/", f"x/{TOKEN}", f"../{TOKEN}")]
         assert "200" not in statuses(instance, *paths) or "try_files" in snippet or "rewrite ^ /" in snippet
@@ -126,7 +126,7 @@ def test_no_htaccess_is_in_the_way(folder, text):
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_what_is_no_answer_is_the_sites(server):
-    """Where a site has no rules, these are files like others."""
+    """If the site has no rules, it serves such files as any others."""
     with site(server) as instance:
         for name, text in (("text", "text\n"), ("x", f"y.{'x' * 43}"), ("long", "long." + "x" * 512), ("html", "html.<script>"), ("a.b", "a.b")):
             instance.path(FOLDER, name, text=text)

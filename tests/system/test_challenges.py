@@ -48,7 +48,7 @@ def test_both_are_answered_while_the_site_sleeps(box, pending):
 
 
 def test_without_a_challenge_the_site_answers(box, pending):
-    """What its own ACME client has prepared, and nothing else over plain HTTP."""
+    """The site sends only the answers of its own ACME client over plain HTTP."""
     box.run("rm", HTTP, TLS)
     box.shell(f"""
         cd /srv/www/{pending}

@@ -145,7 +145,7 @@ def test_certificate_for_a_site_that_runs(box, clean):  # pylint: disable=unused
 
 @pytest.mark.usefixtures("clean")
 def test_certificate_for_a_site_that_starts(box):
-    """Its server has read the old one, but systemd does not count it as active yet."""
+    """The server has read the old certificate, but its unit is still activating."""
     unit, pem = "bellhop@dora.service", box.path("/etc/bellhop/tls/dora/fullchain.pem")
     box.write(f"/run/systemd/system/{unit}.d/late.conf", "[Service]\nExecStartPost=+sh -c 'until [ -e /run/go ]; do sleep 0.1; done'\n")
     box.run("systemctl", "daemon-reload")

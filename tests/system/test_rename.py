@@ -256,7 +256,7 @@ REFUSED = [
 
 
 def everything(box):
-    """Of sockets, no substate: it changes when an idle instance ends."""
+    """Leaves out the substate of sockets, because it changes when an idle instance ends."""
     return box.run("bash", "-c", "cat /etc/passwd /etc/group /etc/shadow /etc/bellhop/instances/*; find /srv/www /home "
                    "/etc/bellhop /var/lib/bellhop /var/mail /etc/systemd/system -printf '%p %u %l\\n' | sort; "
                    "systemctl list-units --all --plain --no-legend 'bellhop*@*.socket' | awk '{print $1, $3}'")

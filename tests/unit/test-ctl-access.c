@@ -171,7 +171,8 @@ static void make_detour(const char *name, const char *leads)
         assert_int_equal(symlink(target, in(name)), 0);
 }
 
-/* As many links as the kernel follows can have as many parts as take seconds, here 30000. */
+/* With 40 links, the kernel may have to follow so many parts (here 30000) that this takes
+ * seconds. */
 static void test_detours(void **state)
 {
         Access access;
@@ -312,7 +313,7 @@ static void test_path_is_fixed(void **state)
         assert_fixed(in("link"), -EPERM, in("link"));
 }
 
-/* What was asked about is what is opened, whatever has its name by then. */
+/* access_open() opens the file that it asked about, even if another file now has its name. */
 static void test_opened_file_is_the_one_that_was_asked_about(void **state)
 {
         const char *const nothing[] = { NULL };

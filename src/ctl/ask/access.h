@@ -51,9 +51,9 @@ int access_open(const Identity *who, const char *const replaced[], const char *p
 int access_ask_roots(const char *path, Access *ret);
 
 /* Finds out whether an absolute path will lead to the same file or folder each time that root uses
- * it, although other users may be able to change this file or folder itself. A missing file counts
- * if only root can make it. ret->error is -EPERM if other users can change the folder or link
- * ret->obstacle on the way. */
+ * it, although other users may be able to change this file or folder itself. If the file is
+ * missing, the answer is yes if only root can create it. ret->error is -EPERM if other users can
+ * change the folder or link ret->obstacle on the way. */
 int access_ask_fixed(const char *path, Access *ret);
 
 /* access_begin_as() lets this process access files with the rights of the user. access_end_as()

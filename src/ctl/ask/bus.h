@@ -30,8 +30,8 @@ void units_done(Units *units);
 /* Returns NULL if systemd does not have the unit in memory. Such a unit is inactive. */
 const UnitState *units_find(const Units *units, const char *name);
 bool unit_is_active(const Units *units, const char *name);
-/* Whether the unit is active, starts or reloads, so that its processes may have read their files.
- */
+/* Whether the unit is active, starting or reloading: its processes may already have read their
+ * files. */
 bool unit_has_begun(const Units *units, const char *name);
 
 /* The same for one unit: 1, 0 or a negative errno. systemd does not load the unit for this answer,

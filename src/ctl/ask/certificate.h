@@ -74,8 +74,8 @@ time_t certificate_not_after(const X509 *certificate);
 bool certificate_covers(X509 *certificate, const char *host);
 
 /* Whether the certificate is valid for each host of the instance for which the other certificate
- * is valid. If clients can also use hosts that are not in hosts (hosts_are_open()), it must be
- * valid for all names of the other certificate. */
+ * is valid. If clients can also use hosts that are not in hosts (hosts_are_open()), the first
+ * certificate must be valid for all names of the other certificate. */
 bool certificate_covers_like(X509 *certificate, X509 *other, const Hosts *hosts,
                              const Instance *instance);
 

@@ -298,7 +298,7 @@ bool change_renew_server(sd_bus *bus, const char *config_dir, const char *name)
         if (!change_good("systemd does not answer", r))
                 return false;
         (void)changed_instance(config_dir, name, NULL, &made);
-        /* All changes until now have this time at the latest. */
+        /* No change until now has a later time than this clock shows. */
         wait_past(clock_nsec(CLOCK_REALTIME_COARSE));
         return started_usec == UNKNOWN ||
                change_unit(is_stale(started_usec * 1000, made) ? "try-restart"

@@ -287,7 +287,7 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
         return last;
 }
 
-/* Reports paths that users other than root can make lead elsewhere. binds: pairs of a path and the
+/* Reports paths that users other than root can redirect by a link. binds: pairs of a path and the
  * place in the sandbox where it appears. */
 static void dropins_check_bind(Check *check, const char *instance, char *const *binds)
 {
