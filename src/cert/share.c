@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "cert/share.h"
+#include "config/names.h"
 #include "ctl/ask/certificate.h"
 #include "util/cleanup.h"
 
@@ -21,19 +22,39 @@ static bool share_is_name(const char *name)
         return name[0] != '.';
 }
 
-/* Whether the certificate of the instance must replace the present one. is_copy: the present one
- * has the same key, so it was copied from the instance. */
-static bool share_is_better(const Share *share, X509 *leaf, X509 *present, bool is_copy)
+/* Returns the host whose certificate is in the folder with this name. NULL: it is not a host of the
+ * instance. */
+static const char *share_host_of(const Share *share, const char *name)
 {
+        char folder[NAME_HOST_MAX];
+
+        for (size_t i = 0; i < share->hosts->n_hosts; i++)
+                if (strcmp(name_host_folder(share->hosts->hosts[i], folder), name) == 0)
+                        return share->hosts->hosts[i];
+        return NULL;
+}
+
+/* Whether the certificate of the instance must replace the present one in the folder with this
+ * name. A copy covers all hosts of an earlier certificate, but only the host of its folder must
+ * not lose its certificate. */
+static bool share_is_better(const Share *share, const char *name, X509 *leaf, X509 *present,
+                            bool is_copy)
+{
+        const char *host = share_host_of(share, name);
+
         if (certificate_validity(present, time(NULL)) == VALIDITY_OVER)
                 return true;
-        return (certificate_is_self_signed(present) ||
-                certificate_not_after(leaf) > certificate_not_after(present)) &&
-               (is_copy || certificate_covers_like(leaf, present, share->hosts, share->instance));
+        if (!certificate_is_self_signed(present) &&
+            certificate_not_after(leaf) <= certificate_not_after(present))
+                return false;
+        if (is_copy)
+                return !host || !certificate_covers(present, host) ||
+                       certificate_covers(leaf, host);
+        return certificate_covers_like(leaf, present, share->hosts, share->instance);
 }
 
 /* Returns 1 if the certificate was replaced, 0 if it stays, or a negative errno. */
-static int share_with(const Share *share, const TlsPair *pair, int folder)
+static int share_with(const Share *share, const TlsPair *pair, const char *name, int folder)
 {
         X509 *leaf = sk_X509_value(pair->chain, 0), *present;
         STACK_OF(X509) *chain = NULL;
@@ -46,9 +67,11 @@ static int share_with(const Share *share, const TlsPair *pair, int folder)
             certificates_read_own(folder, "fullchain.pem", &chain) != PEM_TAKEN)
                 return 0;
         present = sk_X509_value(chain, 0);
+        /* A certificate that the customer has got for the same key looks like a copy, too. */
         is_copy = X509_check_private_key(present, pair->key) == 1;
-        if (share_is_better(share, leaf, present, is_copy)) {
-                const TlsPair copy = { .chain = pair->chain, .key = is_copy ? NULL : pair->key };
+        if (share_is_better(share, name, leaf, present, is_copy)) {
+                const bool keeps = !is_copy || !certificate_covers_names(leaf, present);
+                const TlsPair copy = { .chain = pair->chain, .key = keeps ? pair->key : NULL };
 
                 r = tls_files_replace(folder, &copy);
                 r = r < 0 ? r : 1;
@@ -71,7 +94,7 @@ static int share_with_all(const Share *share, const TlsPair *pair, DIR *dir, FIL
                         continue;
                 folder = openat(dirfd(dir), entry->d_name,
                                 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                shared = folder < 0 ? 0 : share_with(share, pair, folder);
+                shared = folder < 0 ? 0 : share_with(share, pair, entry->d_name, folder);
                 if (shared > 0)
                         fprintf(out, " %s", entry->d_name);
                 else if (shared < 0)

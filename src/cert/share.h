@@ -20,7 +20,11 @@ typedef struct Share {
  * is not self-signed, copies it with its key into each folder of a host whose certificate
  *
  * - has expired, or
- * - is self-signed or expires earlier, and is an older copy or covers no other hosts.
+ * - is self-signed or expires earlier, and covers no hosts that the instance's certificate lacks.
+ *
+ * A certificate with the instance's key counts as a copy: it is replaced even if it covers other
+ * hosts, except the host of its folder. The previous files remain as described at
+ * tls_files_replace(), except those of a copy all of whose names the new certificate covers.
  *
  * *ret_text: the names of these folders, each after a blank; NULL: none. Returns a PemResult or a
  * negative errno. After an error in one folder, continues with the others.

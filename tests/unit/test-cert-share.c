@@ -196,23 +196,72 @@ static void test_wildcard(void **state)
         assert_true(is_same(m, "b.example", "privkey.pem"));
 }
 
-/* The next certificate of the instance replaces a copy, even if it covers fewer hosts. */
+/* The next certificate of the instance replaces a copy, even if it covers fewer hosts, but not the
+ * copy of a host that it does not cover. */
 static void test_copy(void **state)
 {
+        static const char *const folders[] = { "a.example", "b.example" };
         Machine *m = *state;
 
-        put(m, "b.example", NULL, "DNS:b.example", 30, false);
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++)
+                put(m, folders[i], NULL, "DNS:a.example", 30, false);
         free(share(m));
-        put(m, ".", m->key, "DNS:a.example", 91, false);
+        put(m, ".", m->key, "DNS:a.example,DNS:b.example", 91, false);
         free(share(m));
-        assert_true(is_same(m, "b.example", "fullchain.pem"));
-        assert_false(has(m, "b.example", "fullchain.pem~2"));
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                assert_true(is_same(m, folders[i], "fullchain.pem"));
+                assert_false(has(m, folders[i], "fullchain.pem~2"));
+        }
+        assert_null(share(m));
+
+        /* The authority refuses b.example. */
+        put(m, ".", m->key, "DNS:a.example", 92, false);
+        free(share(m));
+        assert_true(is_same(m, "a.example", "fullchain.pem"));
+        assert_false(is_same(m, "b.example", "fullchain.pem"));
         assert_null(share(m));
 
         /* The customer installs their own pair again. */
         put(m, "b.example", NULL, "DNS:a.example", 30, false);
         free(share(m));
         assert_true(has(m, "b.example", "fullchain.pem~2") && has(m, "b.example", "privkey.pem~2"));
+}
+
+/* Certificates that are not copies, but have the key of the instance. */
+static void test_same_key(void **state)
+{
+        static const struct {
+                const char *folder, *names;
+                long days;
+                bool is_replaced, is_kept;
+        } cases[] = {
+                { "b.example", "DNS:b.example", 30, true, false },
+                { "b.example", "DNS:b.example,DNS:c.example", 30, true, true },
+                { "b.example", "DNS:b.example,DNS:mail.b.example", 30, true, true },
+                { "c.example", "DNS:c.example", 30, false, false },
+                { "c.example", "DNS:b.example,DNS:c.example", 30, false, false },
+                { "c.example", "DNS:c.example", -1, true, true },
+                { "c.example", "DNS:b.example", 30, true, false },
+                { "_.d.example", "DNS:*.d.example", 30, false, false },
+                { "_.d.example", "DNS:*.d.example", -1, true, true },
+        };
+        char *hosts[] = { (char *)"a.example", (char *)"b.example", (char *)"c.example",
+                          (char *)"*.d.example" };
+        Machine *m = *state;
+
+        m->hosts = (Hosts){ .hosts = hosts, .n_hosts = ELEMENTSOF(hosts) };
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const char *folder = cases[i].folder;
+                char command[64];
+
+                put(m, folder, m->key, cases[i].names, cases[i].days, false);
+                free(share(m));
+                assert_int_equal(is_same(m, folder, "fullchain.pem"), cases[i].is_replaced);
+                assert_int_equal(has(m, folder, KEPT), cases[i].is_kept);
+                assert_int_equal(has(m, folder, "privkey.pem~1"), cases[i].is_kept);
+                snprintf(command, sizeof(command), "rm -r %s/%s", m->path, folder);
+                assert_int_equal(system(command), 0);
+        }
 }
 
 static void test_no_certificate_of_the_instance(void **state)
@@ -261,6 +310,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_which, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_wildcard, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_same_key, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_no_certificate_of_the_instance, setup,
                                                 teardown),
                 cmocka_unit_test_setup_teardown(test_what_is_not_a_pair, setup, teardown),

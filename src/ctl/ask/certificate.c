@@ -296,22 +296,26 @@ bool certificate_covers(X509 *certificate, const char *host)
                                              X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
 }
 
-bool certificate_covers_like(X509 *certificate, X509 *other, const Hosts *hosts,
-                             const Instance *instance)
+bool certificate_covers_names(X509 *certificate, X509 *other)
 {
-        _cleanup_free_ char *names =
-                hosts_are_open(hosts, instance) ? certificate_names(other) : NULL;
+        _cleanup_free_ char *names = certificate_names(other);
         char *rest = NULL;
 
-        for (size_t i = 0; i < hosts->n_hosts; i++)
-                if (certificate_covers(other, hosts->hosts[i]) &&
-                    !certificate_covers(certificate, hosts->hosts[i]))
-                        return false;
         for (char *name = names ? strtok_r(names, "\n", &rest) : NULL; name;
              name = strtok_r(NULL, "\n", &rest))
                 if (!certificate_covers(certificate, name))
                         return false;
         return true;
+}
+
+bool certificate_covers_like(X509 *certificate, X509 *other, const Hosts *hosts,
+                             const Instance *instance)
+{
+        for (size_t i = 0; i < hosts->n_hosts; i++)
+                if (certificate_covers(other, hosts->hosts[i]) &&
+                    !certificate_covers(certificate, hosts->hosts[i]))
+                        return false;
+        return !hosts_are_open(hosts, instance) || certificate_covers_names(certificate, other);
 }
 
 const char *certificate_weakness(X509 *certificate)

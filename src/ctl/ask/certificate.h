@@ -73,6 +73,9 @@ time_t certificate_not_after(const X509 *certificate);
  * label before ".example". */
 bool certificate_covers(X509 *certificate, const char *host);
 
+/* Whether the certificate is valid for all names of the other certificate. */
+bool certificate_covers_names(X509 *certificate, X509 *other);
+
 /* Whether the certificate is valid for each host of the instance for which the other certificate
  * is valid. If clients can also use hosts that are not in hosts (hosts_are_open()), the first
  * certificate must be valid for all names of the other certificate. */
