@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "cert/share.h"
+#include "ctl/ask/as-customer.h"
 #include "ctl/ask/certificate.h"
 
 #define DAY     86400L
@@ -264,6 +265,59 @@ static void test_same_key(void **state)
         }
 }
 
+static int share_as_customer(const void *userdata, char **ret_text)
+{
+        const Machine *m = userdata;
+        const Share share = { .instance = &m->instance, .hosts = &m->hosts };
+
+        return share_pair(m->folder, m->key, &share, ret_text);
+}
+
+/* With fs.protected_hardlinks=1, a customer can't link to a file of root. */
+static void test_files_of_root(void **state)
+{
+        static const struct {
+                const char *command; /* in the folder of the host */
+                int result;
+                bool is_replaced;
+        } cases[] = {
+                { "chown root:65534 *; chmod 0640 *; chown 65534 .", 0, true },
+                { "chown 65534 . privkey.pem; chown root:65534 f*; chmod 0640 f*", 0, true },
+                { "chown root:65534 . *; chmod 0640 *; chmod 0750 .", -EACCES, false },
+                /* The customer can make files there, but can't replace those of others. */
+                { "chown root:65534 . *; chmod 0640 *; chmod 1770 .", -EPERM, false },
+                { "chown root:65534 . f*; chown 65534 p*; chmod 0640 *; chmod 1770 .", -EPERM,
+                  false },
+        };
+        const Identity customer = { .uid = 65534, .gid = 65534 };
+        Machine *m = *state;
+
+        if (geteuid() != 0)
+                skip();
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *text = NULL;
+                char command[256];
+
+                put(m, "b.example", NULL, "DNS:b.example", 30, false);
+                snprintf(command, sizeof(command),
+                         "cd %s && chown 65534 . *.pem && mkdir .old && cd b.example && cp *.pem "
+                         "../.old && %s",
+                         m->path, cases[i].command);
+                assert_int_equal(system(command), 0);
+                assert_int_equal(as_customer_run(&customer, share_as_customer, m, &text),
+                                 cases[i].result);
+                assert_int_equal(is_same(m, "b.example", "fullchain.pem"), cases[i].is_replaced);
+                assert_int_equal(is_same(m, "b.example", "privkey.pem"), cases[i].is_replaced);
+                snprintf(command, sizeof(command),
+                         "cd %s/b.example && if [ -e %s ]; then end='~1'; fi && "
+                         "cmp fullchain.pem$end ../.old/fullchain.pem && "
+                         "cmp privkey.pem$end ../.old/privkey.pem && "
+                         "[ $(ls -A | wc -l) = %d ] && cd .. && rm -r .old b.example",
+                         m->path, KEPT, cases[i].is_replaced ? 4 : 2);
+                assert_int_equal(system(command), 0);
+        }
+}
+
 static void test_no_certificate_of_the_instance(void **state)
 {
         Machine *m = *state;
@@ -311,6 +365,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_wildcard, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_same_key, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_files_of_root, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_no_certificate_of_the_instance, setup,
                                                 teardown),
                 cmocka_unit_test_setup_teardown(test_what_is_not_a_pair, setup, teardown),

@@ -15,10 +15,12 @@
 #include "ctl/change/files.h"
 #include "ctl/change/tls-files.h"
 #include "util/cleanup.h"
+#include "util/file.h"
 #include "util/text.h"
 
-#define KEPT_MAX      1000 /* previous versions of a pair */
-#define NAME_KEPT_MAX 32
+#define KEPT_MAX       1000 /* previous versions of a pair */
+#define NAME_KEPT_MAX  32
+#define FILE_MAX_BYTES (1024U * 1024)
 
 typedef enum TlsFile { TLS_KEY, TLS_CERTIFICATE, TLS_FILE_KINDS } TlsFile;
 
@@ -90,21 +92,62 @@ static int tls_files_write_pair(int folder, const TlsPair *pair)
         return r;
 }
 
+static const char *tls_files_kept_name(TlsFile what, unsigned number,
+                                       char ret[static NAME_KEPT_MAX])
+{
+        (void)snprintf(ret, NAME_KEPT_MAX, "%s~%u", tls_files[what].name, number);
+        return ret;
+}
+
+static int tls_files_copy(int folder, const char *from, const char *to)
+{
+        _cleanup_free_ char *text = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        size_t size;
+        int r = file_read_at(folder, from, O_NOFOLLOW, FILE_MAX_BYTES, &text, &size);
+
+        if (r < 0)
+                return r;
+        fd = openat(folder, to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
+        r = fd < 0 ? -errno : 0;
+        errno = EIO; /* for a write that was cut short */
+        if (r == 0 && (write(fd, text, size) != (ssize_t)size || fsync(fd) < 0)) {
+                r = -errno;
+                (void)unlinkat(folder, to, 0);
+        }
+        explicit_bzero(text, size);
+        return r;
+}
+
+/* Puts the kept files back. A file that can't be replaced is still the previous one. */
+static void tls_files_restore(int folder, unsigned number)
+{
+        char name[NAME_KEPT_MAX];
+
+        for (TlsFile i = 0; i < TLS_FILE_KINDS; i++) {
+                (void)tls_files_kept_name(i, number, name);
+                /* Does nothing if both names lead to the same file. */
+                if (renameat(folder, name, folder, tls_files[i].name) == 0 || errno == EPERM)
+                        (void)unlinkat(folder, name, 0);
+        }
+}
+
 /* Gives each file in the folder a second name, which ends with a number. If this fails for one of
  * the files, no file gets one. */
 static int tls_files_keep(int folder, unsigned number)
 {
-        char names[TLS_FILE_KINDS][NAME_KEPT_MAX];
+        char name[NAME_KEPT_MAX];
         int r = 0;
 
         for (TlsFile i = 0; r == 0 && i < TLS_FILE_KINDS; i++) {
-                (void)snprintf(names[i], NAME_KEPT_MAX, "%s~%u", tls_files[i].name, number);
-                if (linkat(folder, tls_files[i].name, folder, names[i], 0) == 0)
-                        continue;
-                r = -errno;
-                while (i-- > 0)
-                        (void)unlinkat(folder, names[i], 0);
-                break;
+                (void)tls_files_kept_name(i, number, name);
+                if (linkat(folder, tls_files[i].name, folder, name, 0) < 0)
+                        r = -errno;
+                /* With fs.protected_hardlinks=1, the customer can't link to a file of root. */
+                if (r == -EPERM)
+                        r = tls_files_copy(folder, tls_files[i].name, name);
+                while (r < 0 && i-- > 0)
+                        (void)unlinkat(folder, tls_files_kept_name(i, number, name), 0);
         }
         return r;
 }
@@ -112,10 +155,16 @@ static int tls_files_keep(int folder, unsigned number)
 int tls_files_replace(int folder, const TlsPair *pair)
 {
         int r = pair->key ? -EEXIST : 0;
+        unsigned number = 0;
 
-        for (unsigned i = 1; r == -EEXIST && i <= KEPT_MAX; i++)
-                r = tls_files_keep(folder, i);
-        return r < 0 ? r : tls_files_write_pair(folder, pair);
+        while (r == -EEXIST && number < KEPT_MAX)
+                r = tls_files_keep(folder, ++number);
+        if (r < 0)
+                return r;
+        r = tls_files_write_pair(folder, pair);
+        if (r < 0 && number > 0)
+                tls_files_restore(folder, number);
+        return r;
 }
 
 static bool tls_files_exist(int folder)

@@ -37,7 +37,7 @@ int tls_files_put(const char *config_dir, const char *instance, const char *host
 
 /* Replaces certificate and key in the folder. Call it in a process with the customer's rights. If
  * pair->key is not NULL, the previous files remain there as fullchain.pem~N and privkey.pem~N.
- * Returns 0 or a negative errno. */
+ * Returns 0 or a negative errno. After an error, tries to put back the previous files. */
 int tls_files_replace(int folder, const TlsPair *pair);
 
 /* Uses the key, and sets *ret_text. folder: the folder of the key. Returns 0 or a negative
