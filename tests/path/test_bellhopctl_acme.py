@@ -267,6 +267,13 @@ def test_check_of_a_host_with_its_own(with_authority):
     assert findings(machine).keys() == {"acme-hosts"}
     certificate(machine, A, 6, ["b.example"], -84, True, host="b.example")
     assert findings(machine)["certificate-expires"]["advice"].startswith("Wait until bellhop-acme replaces the certificate")
+    # bellhop-cert can't copy to a folder that the customer can't change.
+    folder = machine.config / f"tls/{A}/b.example"
+    shutil.chown(folder, "root", A)
+    found = findings(machine)["certificate-expires"]
+    assert found["what"].endswith("; bellhop-acme does not replace it, because the customer can't write to its folder")
+    assert found["advice"].startswith(f"As user {A} (runuser --pty -u {A}), replace the folder of the certificate by a copy")
+    shutil.chown(folder, A, A)
     # A copy has no faults of its own.
     certificate(machine, A, 1, ["a.example", "b.example"], -89, True)
     for file in ("fullchain.pem", "privkey.pem"):

@@ -28,6 +28,9 @@
         "Wait until bellhop-acme replaces the certificate: 'bellhopctl status {name}' shows the " \
         "next try and the last error. If bellhop-acme is not running, run 'systemctl start "      \
         "bellhop-acme.service'."
+#define ADVICE_OWN_FOLDER                                                                       \
+        "As user {name} (runuser --pty -u {name}), replace the folder of the certificate by a " \
+        "copy that this user can write to. Then bellhop-acme can replace the certificate."
 #define ACME_LATE_SECONDS (7 * DAY_SECONDS)
 #define ADVICE_SIGN_AGAIN ADVICE_SELF_SIGNED " --force && " ADVICE_RELOAD
 
@@ -42,6 +45,8 @@ typedef struct Pair {
         EVP_PKEY *key;                 /* NULL: could not be read */
         bool is_key_sealed;            /* encrypted by systemd-creds(1): only systemd can read it */
         bool is_acme;                  /* bellhop-acme will replace it */
+        const char *obstacle;          /* why bellhop-acme does not replace it; NULL: it does, or
+                                          the instance does not have Tls=acme */
         const char *advice;            /* replaces the usual advice of a finding; NULL: keeps it */
 } Pair;
 
@@ -225,10 +230,9 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
         const char *path = pair->certificate_path, *weakness = certificate_weakness(certificate);
         _cleanup_free_ char *subject = certificate_subject(certificate);
         const char *name = subject && subject[0] ? subject : "without name";
-        const char *why = pair->host && !pair->is_acme && pair->inst->instance->tls == TLS_ACME
-                                  ? "; bellhop-acme does not replace it, because the certificate "
-                                    "of the instance does not cover the same hosts"
-                                  : "";
+        const char *before_why =
+                pair->obstacle ? "; bellhop-acme does not replace it, because " : "";
+        const char *why = pair->obstacle ? pair->obstacle : "";
         char from[32], until[32], days[SHOWN_MAX];
 
         tls_format_minute(certificate_not_before(certificate), from);
@@ -245,13 +249,14 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                  * certificate that bellhop-acme may still renew in time. */
                 if (is_leaf && !(pair->is_acme && tls_is_early(certificate, now)))
                         instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRES, path, advice,
-                                         "the certificate (%s) expires in %s, on %s%s", name,
+                                         "the certificate (%s) expires in %s, on %s%s%s", name,
                                          show_days((uint64_t)((end - now) / DAY_SECONDS), days),
-                                         until, why);
+                                         until, before_why, why);
                 break;
         case VALIDITY_OVER:
                 instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRED, path, advice,
-                                 "the certificate (%s) expired on %s%s", name, until, why);
+                                 "the certificate (%s) expired on %s%s%s", name, until, before_why,
+                                 why);
                 break;
         }
         if (weakness)
@@ -322,6 +327,26 @@ static void tls_judge_pair(const Pair *pair)
                 tls_check_hosts(pair, chain.leaf, advice);
 }
 
+/* Finds out whether bellhop-acme will copy the certificate of the instance to the folder of the
+ * host. main: the certificate of the instance; NULL: it could not be read. */
+static void tls_judge_acme(Pair *pair, const char *folder, X509 *main)
+{
+        InstanceCheck *inst = pair->inst;
+        X509 *leaf = sk_X509_value(pair->certificates, 0);
+        Access answer;
+
+        if (inst->instance->tls != TLS_ACME)
+                return;
+        if (!main || !certificate_covers_like(main, leaf, inst->hosts, inst->instance)) {
+                pair->obstacle = "the certificate of the instance does not cover the same hosts";
+        } else if (access_ask(&inst->user, inst->replaced, folder, W_OK, &answer) == 0 &&
+                   answer.error < 0) {
+                pair->obstacle = "the customer can't write to its folder";
+                pair->advice = ADVICE_OWN_FOLDER;
+        }
+        pair->is_acme = !pair->obstacle;
+}
+
 /* Checks the pair of a host. If one of the files is missing, the instance ignores the pair and
  * still starts. main: the certificate of the instance; NULL: it could not be read. */
 static void tls_check_host(InstanceCheck *inst, const char *host, X509 *main)
@@ -341,8 +366,7 @@ static void tls_check_host(InstanceCheck *inst, const char *host, X509 *main)
         if (tls_read_pair(&pair)) {
                 X509 *leaf = sk_X509_value(pair.certificates, 0);
 
-                pair.is_acme = inst->instance->tls == TLS_ACME && main &&
-                               certificate_covers_like(main, leaf, inst->hosts, inst->instance);
+                tls_judge_acme(&pair, folder, main);
                 /* bellhop-acme copies the certificate of the instance to hosts. A copy has the same
                  * faults. */
                 if (main && X509_cmp(main, leaf) == 0 && pair.key &&
