@@ -6,6 +6,8 @@
  *
  *   request.csr        The certificate request.
  *   request-cert.pem   The certificate; uacme chooses this name.
+ *   last.csr, last-cert.pem
+ *                      The same for the last certificate that was installed.
  *   authority          The URL of the authority's directory.
  *   plan               The challenge type of each host; bellhop-acme-hook reads this file.
  *   failed             The host whose challenge has failed or not ended, and perhaps the reason;
@@ -53,12 +55,15 @@
 
 #define HOSTS_MAX 100 /* of one certificate; Let's Encrypt has the same limit */
 
+#define CERT_FAILED "bellhop-cert failed: "
+
 #define LIMITED   "urn:ietf:params:acme:error:rateLimited"
 #define BAD_NONCE "urn:ietf:params:acme:error:badNonce"
 
 #define LOG_BYTES_MAX    (1024U * 1024)
 #define PEM_BYTES_MAX    (1024U * 1024)
 #define DAY_SEC          UINT64_C(86400)
+#define LOCK_SEC_MAX     900
 #define CHECK_NSEC       (UINT64_C(300) * 1000000000) /* to check all hosts */
 #define UNREACHABLE_USEC (UINT64_C(300) * 1000000)
 #define RECALL_SEC_MIN   (2 * DAY_SEC) /* uacme renews on the last day in any case */
@@ -76,7 +81,7 @@ typedef struct Order {
         bool is_installed;   /* this try has installed a certificate */
         bool is_answered;    /* the authority has answered, even with an error */
         bool is_general;     /* the authority or our account there failed, not a host */
-        bool has_failed;     /* the last try failed as a whole */
+        bool is_unread;      /* the server may not have read all files */
         bool is_unreachable; /* the next try comes soon, because the failure may be short */
 } Order;
 
@@ -343,6 +348,22 @@ static bool order_is_of_another(const Order *order, X509 *leaf)
                strcmp(order->state.authority, order->settings.directory) != 0;
 }
 
+/* Gives the request and the certificate second names, under which the next order does not replace
+ * them. */
+static void order_keep(const Order *order)
+{
+        static const char *const names[][2] = { { "request.csr", "last.csr" },
+                                                { "request-cert.pem", "last-cert.pem" } };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_free_ char *from = order_path(order, names[i][0]);
+                _cleanup_free_ char *to = order_path(order, names[i][1]);
+
+                if (!from || !to || (unlink(to) < 0 && errno != ENOENT) || link(from, to) < 0)
+                        log_warning("%s: can't make %s: %m", order->what->name, names[i][1]);
+        }
+}
+
 static bool order_install(Order *order)
 {
         _cleanup_free_ char *path = order_path(order, "request-cert.pem"), *pem = NULL;
@@ -361,30 +382,31 @@ static bool order_install(Order *order)
                 order_note_certificate(order, sk_X509_value(chain, 0));
                 (void)strcpy(order->state.authority, order->settings.directory);
                 order->is_installed = true;
+                order_keep(order);
         }
         certificates_free(chain);
-        return r == 0 ||
-               order_fail(order, "bellhop-cert failed: %s", r == -EREMOTEIO ? text : strerror(-r));
+        return r == 0 || order_fail(order, CERT_FAILED "%s", r == -EREMOTEIO ? text : strerror(-r));
 }
 
-/* Lets hosts with their own certificates use the present certificate, if they can. If the last try
- * failed, the server may not have read all files, so it reads them again. */
+/* Lets hosts with their own certificates use the present certificate, if they can. */
 static void order_share(Order *order)
 {
         _cleanup_free_ char *question =
-                text_format("share %s%s\n", order->what->name, order->has_failed ? " again" : "");
+                text_format("share %s%s\n", order->what->name, order->is_unread ? " again" : "");
         _cleanup_free_ char *text = NULL;
         const int r = question ? acme_ask(order->what->cert_socket, question, &text) : -ENOMEM;
 
         if (r < 0)
-                (void)order_fail(order, "bellhop-cert failed: %s",
-                                 r == -EREMOTEIO ? text : strerror(-r));
+                (void)order_fail(order, CERT_FAILED "%s", r == -EREMOTEIO ? text : strerror(-r));
+        else
+                order->is_unread = false;
 }
 
-/* Gets the digest of the certificate of the last order; "" if there is none. */
-static void order_digest_of_last(const Order *order, char ret[static ACME_DIGEST_MAX + 1])
+/* Gets the digest of a certificate in the folder of the order; "" if there is none. */
+static void order_digest_of(const Order *order, const char *file,
+                            char ret[static ACME_DIGEST_MAX + 1])
 {
-        _cleanup_free_ char *path = order_path(order, "request-cert.pem");
+        _cleanup_free_ char *path = order_path(order, file);
         STACK_OF(X509) *chain = NULL;
 
         ret[0] = 0;
@@ -400,7 +422,7 @@ static bool order_needs_reload(const Order *order, X509 *leaf)
         char present[ACME_DIGEST_MAX + 1], last[ACME_DIGEST_MAX + 1];
 
         order_digest(leaf, present);
-        order_digest_of_last(order, last);
+        order_digest_of(order, "request-cert.pem", last);
         return strcmp(present, last) == 0 && strcmp(present, order->state.certificate) != 0;
 }
 
@@ -509,8 +531,9 @@ static bool order_write_request(Order *order, const char *text)
                 (void)order_fail(
                         order,
                         "the certificate request names other hosts than bellhop-acme asked for");
-        else if (!path || !(out = BIO_new_file(path, "w")) ||
-                 PEM_write_bio_X509_REQ(out, request) != 1 || BIO_flush(out) != 1)
+        else if (!path || (unlink(path) < 0 && errno != ENOENT) ||
+                 !(out = BIO_new_file(path, "w")) || PEM_write_bio_X509_REQ(out, request) != 1 ||
+                 BIO_flush(out) != 1)
                 good = order_fail(order, "the certificate request can't be written to %s",
                                   path ? path : "");
         BIO_free(out);
@@ -547,8 +570,10 @@ static int order_wait(pid_t pid, uint64_t timeout_usec)
                 timeout_usec / 1000 > INT_MAX ? INT_MAX : (int)(timeout_usec / 1000);
         int status = -1;
 
-        if (fd < 0 || poll(&poll_fd, 1, timeout_msec) <= 0)
-                (void)kill(-pid, SIGKILL);
+        if (fd >= 0)
+                (void)poll(&poll_fd, 1, timeout_msec);
+        /* This also ends programs that the hook has left behind. They would keep the lock. */
+        (void)kill(-pid, SIGKILL);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         return status;
@@ -604,6 +629,14 @@ static char *order_read_log(const Order *order)
         size_t size;
 
         return path && file_read(path, O_NOFOLLOW, LOG_BYTES_MAX, &text, &size) == 0 ? text : NULL;
+}
+
+/* Whether uacme has reached the authority, and asked it for an order. */
+static bool order_was_begun(const Order *order)
+{
+        _cleanup_free_ char *log = order_read_log(order);
+
+        return !log || strstr(log, "\nuacme: creating new order");
 }
 
 static void order_judge_authority(Order *order, const char *log, const char *type)
@@ -679,7 +712,8 @@ static bool order_judge_failure(Order *order, int status)
         }
         if (order->n_hosts == 0)
                 return order_fail(order, "no host of the instance can get a certificate");
-        return order->n_hosts < n_before || order_fail(order, "%s", reason);
+        return (order->n_hosts < n_before && !WIFSIGNALED(status)) ||
+               order_fail(order, "%s", reason);
 }
 
 /* --- the account --- */
@@ -861,6 +895,8 @@ static bool order_make(Order *order, const char *account)
         if (!order_save(order))
                 return order_fail(order, "bellhop-acme can't write its record of the certificate");
         status = order_run_uacme(order, arguments);
+        if (status != 0 && !order_was_begun(order))
+                order->state.n_orders--;
         order->is_answered = true;
         order_remove_challenges(order);
         order_note_account(order, account);
@@ -905,14 +941,28 @@ static bool order_need_certificate(Order *order)
  * order, so this uses at most half of the orders of a week. */
 static void order_retry_refused(Order *order)
 {
-        const size_t n_max = order->what->orders_max - order->n_made;
+        const uint64_t n_week = acme_state_count_orders(&order->state, order_now());
+        const uint64_t n_half = (order->settings.orders_per_week_per_instance + 1) / 2;
+        const char *retried[HOSTS_MAX];
+        size_t n = order->n_all - order->aside;
 
-        if (order->aside == order->n_all || n_max == 0 ||
-            acme_state_count_orders(&order->state, order_now()) * 2 >=
-                    order->settings.orders_per_week_per_instance)
+        if (n_week >= n_half)
                 return;
-        order_take_back(order, n_max);
-        (void)order_need_certificate(order);
+        if (n > n_half - n_week)
+                n = n_half - n_week;
+        if (n > order->what->orders_max - order->n_made)
+                n = order->what->orders_max - order->n_made;
+        memcpy(retried, order->hosts + order->aside, n * sizeof(*retried));
+        order_take_back(order, n);
+        if (n == 0 || order_need_certificate(order))
+                return;
+        /* These hosts must not keep others from a certificate at the next try. */
+        for (size_t i = 0; i < n; i++)
+                if (!acme_state_failure_of(&order->state, retried[i]))
+                        (void)acme_state_add_failure(&order->state, retried[i],
+                                                     "the authority refused this host; then an "
+                                                     "order with it failed for another reason",
+                                                     true);
 }
 
 /* Makes a key for which the authority has no account, unless there is one. */
@@ -941,7 +991,7 @@ static bool order_need_unknown_key(const char *folder)
 static void order_ask_for_recall(Order *order)
 {
         AcmeState *state = &order->state;
-        _cleanup_free_ char *request = order_path(order, "request.csr"), *log = NULL;
+        _cleanup_free_ char *request = order_path(order, "last.csr"), *log = NULL;
         _cleanup_free_ char *folder = text_format("%s/no-account", order->what->state_dir);
         const char *const arguments[] = {
                 BELLHOP_UACME, "--verbose", "--never-create", "--no-ocsp",
@@ -951,7 +1001,7 @@ static void order_ask_for_recall(Order *order)
         };
         char last[ACME_DIGEST_MAX + 1];
 
-        order_digest_of_last(order, last);
+        order_digest_of(order, "last-cert.pem", last);
         if (!request || !folder || !last[0] || strcmp(last, state->certificate) != 0 ||
             strcmp(last, state->recalled) == 0 || order_now() + RECALL_SEC_MIN > state->not_after ||
             !order_need_unknown_key(folder))
@@ -986,7 +1036,7 @@ static bool order_load_settings(Order *order)
 }
 
 /* Locks the folder of the order. If bellhop-acme was killed, and an earlier try for the instance is
- * still running, waits until that try has ended. */
+ * still running, waits until that try has ended, at most LOCK_SEC_MAX. */
 static bool order_lock(Order *order, int *ret)
 {
         _cleanup_free_ char *path = order_path(order, NULL);
@@ -994,8 +1044,14 @@ static bool order_lock(Order *order, int *ret)
         if (!path || (mkdir(path, 0750) < 0 && errno != EEXIST))
                 return order_fail(order, "%s: %s", path ? path : "orders", strerror(errno));
         *ret = open(path, O_RDONLY | O_DIRECTORY);
-        return (*ret >= 0 && flock(*ret, LOCK_EX) == 0) ||
-               order_fail(order, "%s: %s", path, strerror(errno));
+        for (int i = 0; *ret >= 0 && i < LOCK_SEC_MAX; i++) {
+                if (flock(*ret, LOCK_EX | LOCK_NB) == 0)
+                        return true;
+                if (errno != EWOULDBLOCK && errno != EINTR)
+                        break;
+                (void)sleep(1);
+        }
+        return order_fail(order, "%s can't be locked: %s", path, strerror(errno));
 }
 
 /* --- the end --- */
@@ -1069,7 +1125,8 @@ AcmeResult acme_order_run(const AcmeOrder *what)
                 (void)acme_state_read(what->state_dir, what->name, &order.state);
         }
         memcpy(before, order.state.certificate, sizeof(before));
-        order.has_failed = order.state.error;
+        order.is_unread = order.state.error &&
+                          strncmp(order.state.error, CERT_FAILED, strlen(CERT_FAILED)) == 0;
         acme_state_set_error(&order.state, NULL);
         if (order_load_settings(&order) && order_check_hosts(&order)) {
                 order_set_aside(&order);

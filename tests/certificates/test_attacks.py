@@ -23,6 +23,7 @@ case " $* " in *' --days '*)
 esac
 hosts=$(openssl req -in "${{@: -1}}" -noout -text | sed -n 's/.*DNS://p')
 type=rejectedIdentifier
+printf '\nuacme: creating new order at https://acme.example/2\n'
 case $hosts in
 limited*) type=rateLimited ;;
 fault*) type=serverInternal ;;
