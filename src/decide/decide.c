@@ -60,12 +60,13 @@ static void decide_challenge(const Config *config, const Question *question, Dec
 static void decide_http(const Config *config, Span path, Decision *ret)
 {
         const Instance *instance = &config->instances[ret->instance];
+        Span token;
 
         if (instance->is_suspended) {
                 decide_refuse(REFUSE_SUSPENDED, ret);
                 return;
         }
-        if (challenge_is_path(path))
+        if (challenge_find_token(path, &token))
                 return;
         switch (instance->http) {
         case HTTP_SERVE:

@@ -82,6 +82,11 @@ static const Case cases[] = {
         { ROUTE_NONE, HTTP, "carol.example", 1, CHALLENGE, ROUTED(CAROL, HOST), "carol.example" },
         { ROUTE_NONE, HTTP, "carol.example", 1, "/x" CHALLENGE, DECISION_REFUSE, REFUSE_PLAIN_HTTP,
           CAROL, BELLHOP_REASON_HOST, "carol.example" },
+        /* For servers, these are the paths of other pages. */
+        { ROUTE_NONE, HTTP, "carol.example", 1, CHALLENGE "/../../../index.php", DECISION_REFUSE,
+          REFUSE_PLAIN_HTTP, CAROL, BELLHOP_REASON_HOST, "carol.example" },
+        { ROUTE_NONE, HTTP, "carol.example", 1, CHALLENGE "%2f..", DECISION_REFUSE,
+          REFUSE_PLAIN_HTTP, CAROL, BELLHOP_REASON_HOST, "carol.example" },
         { CAROL, HTTP, "nobody.test", 1, "/", DECISION_REFUSE, REFUSE_PLAIN_HTTP, CAROL,
           BELLHOP_REASON_DEFAULT, "nobody.test" },
         { CAROL, HTTP, "192.0.2.1", 1, "/", ROUTED(CAROL, DEFAULT), "" },
