@@ -113,6 +113,7 @@ def test_tasks_are_bounded(small):
     assert small.do("eats_tasks", most=600) < int(small.box.show(small.unit, "TasksMax")) == 512
     limit(small, "TasksMax=80")
     assert small.do("eats_tasks", most=200) < 80
+    limit(small, "TasksMax=512")
 
 
 def test_busy_tasks_of_one_delay_no_start(small):
