@@ -631,14 +631,6 @@ static char *order_read_log(const Order *order)
         return path && file_read(path, O_NOFOLLOW, LOG_BYTES_MAX, &text, &size) == 0 ? text : NULL;
 }
 
-/* Whether uacme has reached the authority, and asked it for an order. */
-static bool order_was_begun(const Order *order)
-{
-        _cleanup_free_ char *log = order_read_log(order);
-
-        return !log || strstr(log, "\nuacme: creating new order");
-}
-
 static void order_judge_authority(Order *order, const char *log, const char *type)
 {
         const bool has_lost = answer_is_lost_account(log, type);
@@ -671,9 +663,8 @@ static char *order_explain(const Order *order, int status, const char *log, cons
 }
 
 /* Leaves out the hosts that the authority has refused. status: the waitpid(2) status of uacme.
- * Returns true if the order can be tried again at once; false if no host remains, or if the order
- * failed for another reason. */
-static bool order_judge_failure(Order *order, int status)
+ * Sets the error if no host remains, or if the order failed for another reason. */
+static void order_judge_failure(Order *order, int status)
 {
         _cleanup_free_ char *text = order_read_log(order), *path = order_path(order, "failed");
         _cleanup_free_ char *failed = NULL, *reason = NULL;
@@ -685,6 +676,9 @@ static bool order_judge_failure(Order *order, int status)
         answer_find_value(log, "detail", detail);
         answer_find_value(log, "type", type);
         order_judge_authority(order, log, type);
+        /* An order counts only if uacme has reached the authority. */
+        if (text && !strstr(log, "\nuacme: creating new order"))
+                order->state.n_orders--;
         /* An authority may refuse a nonce at any time, and uacme gives up after three refusals. */
         if (strcmp(type, BAD_NONCE) == 0 && !order->is_general) {
                 const LogFields fields = { .instance = order->what->name };
@@ -693,7 +687,7 @@ static bool order_judge_failure(Order *order, int status)
                          "the authority has refused three nonces of the order for %s; bellhop-acme "
                          "orders again at once",
                          fields.instance);
-                return true;
+                return;
         }
         if (path)
                 (void)file_read(path, O_NOFOLLOW, LOG_BYTES_MAX, &failed, &size);
@@ -701,8 +695,10 @@ static bool order_judge_failure(Order *order, int status)
         if (by_hook)
                 *by_hook++ = 0;
         reason = order_explain(order, status, log, detail, by_hook);
-        if (!reason || order->is_general)
-                return order_fail(order, "%s", reason ? reason : "not enough memory");
+        if (!reason || order->is_general) {
+                (void)order_fail(order, "%s", reason ? reason : "not enough memory");
+                return;
+        }
         for (size_t i = order->n_hosts; i-- > 0;) {
                 const char *host = order->hosts[i] + (order->hosts[i][0] == '*' ? 2 : 0);
 
@@ -711,9 +707,9 @@ static bool order_judge_failure(Order *order, int status)
                         order_drop(order, i, reason, true);
         }
         if (order->n_hosts == 0)
-                return order_fail(order, "no host of the instance can get a certificate");
-        return (order->n_hosts < n_before && !WIFSIGNALED(status)) ||
-               order_fail(order, "%s", reason);
+                (void)order_fail(order, "no host of the instance can get a certificate");
+        else if (order->n_hosts == n_before || WIFSIGNALED(status))
+                (void)order_fail(order, "%s", reason);
 }
 
 /* --- the account --- */
@@ -895,14 +891,12 @@ static bool order_make(Order *order, const char *account)
         if (!order_save(order))
                 return order_fail(order, "bellhop-acme can't write its record of the certificate");
         status = order_run_uacme(order, arguments);
-        if (status != 0 && !order_was_begun(order))
-                order->state.n_orders--;
         order->is_answered = true;
         order_remove_challenges(order);
         order_note_account(order, account);
         if (status == 0)
                 return true;
-        (void)order_judge_failure(order, status);
+        order_judge_failure(order, status);
         return false;
 }
 

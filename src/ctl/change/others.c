@@ -10,6 +10,7 @@ typedef struct Other {
         const Instance *instance;
         char unit[NAME_UNIT_MAX];
         uint64_t pid;
+        bool is_changing; /* systemd is starting or reloading it */
 } Other;
 
 static size_t others_find(const Units *units, const Config *config, uint32_t without, Other ret[])
@@ -23,6 +24,7 @@ static size_t others_find(const Units *units, const Config *config, uint32_t wit
                         continue;
                 ret[n].instance = instance;
                 (void)name_unit(NAME_SERVICE_UNIT, instance->name, ret[n].unit);
+                ret[n].is_changing = !unit_is_active(units, ret[n].unit);
                 if (unit_has_begun(units, ret[n].unit))
                         n++;
         }
@@ -58,7 +60,8 @@ static bool others_reload_stale(Change *change, const Other others[], size_t n,
         for (size_t i = 0; i < n; i++) {
                 ReadFiles read;
 
-                change_await_start(change->bus, others[i].unit);
+                if (others[i].is_changing)
+                        change_await_start(change->bus, others[i].unit);
                 read = stale_read_files_of(others[i].pid);
 
                 if (lacks_others(&read, others[i].instance) &&
